@@ -12,6 +12,9 @@ export PATH := $(CURDIR)/.cache/tools:$(PATH)
 
 TOOLS := .cache/tools
 GENERATORS := $(addprefix $(TOOLS)/,buf protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway protoc-gen-openapiv3 openapiv3-merge)
+# The other directories under proto/ are copies of others' contracts.
+OWN_PROTO := --path proto/zijlicht
+OPENAPI := proto/openapi/openapi.json
 SPECTRAL := .cache/spectral/node_modules/.bin/spectral
 
 # Where goroutines share state: the gate and its batches, the outbox, the in-process connection, the gateway's caches.
