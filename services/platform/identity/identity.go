@@ -153,7 +153,6 @@ func HasRole(c *identityv1.Caller, role string) bool {
 	return slices.Contains(c.GetRoles(), role)
 }
 
-
 // Forwarded passes the caller being served on to the next service, unchanged.
 func Forwarded(ctx context.Context) context.Context {
 	v, ok := ctx.Value(key{}).(*verified)

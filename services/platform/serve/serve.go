@@ -45,14 +45,14 @@ func Chain(log *slog.Logger, v *identity.Verifier, gate middleware.Middleware, s
 type Security func(ctx context.Context, operation, what string)
 
 // NewServer listens on TCP. The port is for the node's own processes only.
-func NewServer(address string, chain []middleware.Middleware) *kgrpc.Server {
-	return kgrpc.NewServer(
+func NewServer(address string, chain []middleware.Middleware, opts ...kgrpc.ServerOption) *kgrpc.Server {
+	return kgrpc.NewServer(append([]kgrpc.ServerOption{
 		kgrpc.Address(address),
 		kgrpc.Timeout(callTimeout),
 		kgrpc.Middleware(chain...),
 		kgrpc.DisableReflection(),
 		kgrpc.Options(grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage)),
-	)
+	}, opts...)...)
 }
 
 // outward lets only faults leave.
