@@ -11,10 +11,10 @@ export BUF_CACHE_DIR := $(CURDIR)/.cache/buf
 export PATH := $(CURDIR)/.cache/tools:$(PATH)
 
 TOOLS := .cache/tools
-GENERATORS := $(addprefix $(TOOLS)/,buf protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway protoc-gen-openapiv3 openapiv3-merge)
+GENERATORS := $(addprefix $(TOOLS)/,buf protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway protoc-gen-openapiv3)
 # The other directories under proto/ are copies of others' contracts.
 OWN_PROTO := --path proto/zijlicht
-OPENAPI := proto/openapi/openapi.json
+OPENAPI := gateway/openapi/openapi.json
 SPECTRAL := .cache/spectral/node_modules/.bin/spectral
 
 # Where goroutines share state: the gate and its batches, the outbox, the in-process connection, the gateway's caches.
@@ -105,8 +105,6 @@ $(TOOLS)/protoc-gen-grpc-gateway: .ci/tools/go.mod
 	@.ci/tool protoc-gen-grpc-gateway github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway .ci/tools
 $(TOOLS)/protoc-gen-openapiv3: .ci/tools/go.mod
 	@.ci/tool protoc-gen-openapiv3 github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv3 .ci/tools
-$(TOOLS)/openapiv3-merge: .ci/tools/go.mod
-	@.ci/tool openapiv3-merge github.com/grpc-ecosystem/grpc-gateway/v2/openapiv3-merge .ci/tools
 
 $(SPECTRAL): .ci/spectral/package-lock.json
 	@.ci/ensure node

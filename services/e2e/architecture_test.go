@@ -77,7 +77,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"gateway/internal/oauth", "token.go", own + "services/cases", false},
 		{"policies", "bundle.go", "embed", true},
 		{"policies", "bundle.go", own + "services/platform/authz", false},
-		{"proto/openapi", "openapi.go", own + "services/platform/fault", false},
+		{"proto/zijlicht/cases/v1", "cases.pb.go", own + "services/platform/fault", false},
 		{"services/cmd/zijlicht", "main.go", own + "gateway", true},
 		{"services/e2e", "share_test.go", own + "services/cases", true},
 	} {
