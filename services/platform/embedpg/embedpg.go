@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Options of a cluster.
@@ -193,15 +192,15 @@ func (c *Cluster) run(ctx context.Context, bin binaries, account *account, o Opt
 	}
 }
 
+// waitReady waits for the server's own word first: until it has the port, another server may answer there.
 func (c *Cluster) waitReady(ctx context.Context, srv *server) error {
 	for {
-		conn, err := pgx.Connect(ctx, c.AdminDSN("postgres"))
-		if err == nil {
+		if pid, status, err := readPID(c.data()); err == nil && pid == srv.pid && status == statusReady {
+			conn, err := pgx.Connect(ctx, c.AdminDSN("postgres"))
+			if err != nil {
+				return fmt.Errorf("log in with the password in %s: %w", c.passwordFile(), err)
+			}
 			return conn.Close(ctx)
-		}
-		var refused *pgconn.PgError
-		if errors.As(err, &refused) && refused.Code == "28P01" {
-			return fmt.Errorf("the password in %s is not the server's: %w", c.passwordFile(), refused)
 		}
 		select {
 		case <-srv.done:

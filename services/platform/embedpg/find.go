@@ -42,6 +42,14 @@ var places = []string{
 
 // find lists the usable installations: the one on PATH first, then newest first.
 func find() []binaries {
+	onPath, err := exec.LookPath("postgres")
+	if err != nil {
+		onPath = ""
+	}
+	return findAt(onPath, places)
+}
+
+func findAt(onPath string, patterns []string) []binaries {
 	var found []binaries
 	add := func(dir string) {
 		real, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
@@ -60,17 +68,17 @@ func find() []binaries {
 			found = append(found, b)
 		}
 	}
-	if p, err := exec.LookPath("postgres"); err == nil {
-		add(filepath.Dir(p))
+	if onPath != "" {
+		add(filepath.Dir(onPath))
 	}
-	onPath := len(found)
-	for _, pattern := range places {
+	first := len(found)
+	for _, pattern := range patterns {
 		dirs, _ := filepath.Glob(pattern)
 		for _, dir := range dirs {
 			add(dir)
 		}
 	}
-	slices.SortStableFunc(found[onPath:], func(a, b binaries) int { return b.major - a.major })
+	slices.SortStableFunc(found[first:], func(a, b binaries) int { return b.major - a.major })
 	return found
 }
 

@@ -26,8 +26,13 @@ const (
 // started by other means. Postgres itself cannot tell the second case and would refuse to start.
 func clearStalePID(ctx context.Context, data string) error {
 	start := time.Now()
+	stopping := 0
 	for {
 		pid, status, err := readPID(data)
+		if errors.Is(err, os.ErrNotExist) && stopping != 0 && alive(stopping) && isServerOf(stopping, data) {
+			// It takes its file away shortly before it ends.
+			pid, status, err = stopping, statusStopping, nil
+		}
 		if errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
@@ -38,8 +43,8 @@ func clearStalePID(ctx context.Context, data string) error {
 			return removeIfThere(postmasterFile(data))
 		}
 		patience := orphanNotices
-		if status == "stopping" {
-			patience = orphanStops
+		if status == statusStopping {
+			patience, stopping = orphanStops, pid
 		}
 		if time.Since(start) > patience {
 			return fmt.Errorf("%w: process %d", ErrInUse, pid)
@@ -49,6 +54,12 @@ func clearStalePID(ctx context.Context, data string) error {
 		}
 	}
 }
+
+// Words on line 8 of postmaster.pid.
+const (
+	statusReady    = "ready"
+	statusStopping = "stopping"
+)
 
 // readPID reads the process id (line 1) and the status (line 8) of postmaster.pid.
 func readPID(data string) (pid int, status string, err error) {
@@ -81,6 +92,9 @@ func isServerOf(pid int, data string) bool {
 			return false
 		}
 		cwd, err := os.Readlink(filepath.Join(proc, "cwd"))
+		if errors.Is(err, os.ErrNotExist) {
+			return false // ended, only not yet collected by its parent
+		}
 		if err != nil {
 			return true
 		}

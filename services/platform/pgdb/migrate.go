@@ -84,7 +84,10 @@ func Migrate(ctx context.Context, adminDSN, node string, schemas []Schema, passw
 	if err := ensureRoles(ctx, conn, node, schemas, loaded.roles, passwords); err != nil {
 		return err
 	}
-	if err := seal(ctx, conn, node, schemas); err != nil {
+	if err := Seal(ctx, conn, conn.Config().Database, node, schemas); err != nil {
+		return err
+	}
+	if err := closeInside(ctx, conn); err != nil {
 		return err
 	}
 	for i, s := range schemas {

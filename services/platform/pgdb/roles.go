@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // defaultConnLimit leaves room for some replicas of a service and a deploy that overlaps.
@@ -87,33 +88,30 @@ func ensureRole(ctx context.Context, conn *pgx.Conn, role string, login bool, co
 	return err
 }
 
-// seal closes the database to everyone but the node's roles.
-func seal(ctx context.Context, conn *pgx.Conn, node string, schemas []Schema) error {
-	db := quote(conn.Config().Database)
-	statements := []string{
-		"revoke all on database " + db + " from public",
-		"revoke all on schema public from public",
-		"alter default privileges revoke execute on functions from public",
-	}
+// Seal closes a database to PUBLIC and lets the roles of the schemas connect. Migrate does so
+// itself; a copy made with CREATE DATABASE ... TEMPLATE needs it again, as Postgres does not copy
+// the rights on the database. db may be connected to any database of the server.
+func Seal(ctx context.Context, db execer, database, node string, schemas []Schema) error {
+	sql := "revoke all on database " + quote(database) + " from public"
 	for _, s := range schemas {
 		if s.Login {
-			statements = append(statements, "grant connect on database "+db+" to "+quote(RoleName(node, s.Name)))
+			sql += "; grant connect on database " + quote(database) + " to " + quote(RoleName(node, s.Name))
 		}
 	}
-	_, err := conn.Exec(ctx, strings.Join(statements, ";\n"))
+	_, err := db.Exec(ctx, sql)
 	return err
 }
 
-// Seal closes a database to PUBLIC and lets the roles of the schemas connect. Migrate does so
-// itself; a copy made with CREATE DATABASE ... TEMPLATE needs it again, as Postgres does not copy
-// the rights on the database.
-func Seal(ctx context.Context, adminDSN, node string, schemas []Schema) error {
-	conn, err := connect(ctx, adminDSN)
-	if err != nil {
-		return err
-	}
-	defer closeConn(conn)
-	return seal(ctx, conn, node, schemas)
+// execer is a pool, a connection or a transaction.
+type execer interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// closeInside takes from PUBLIC what new databases and new functions give it.
+func closeInside(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `revoke all on schema public from public;
+		alter default privileges revoke execute on functions from public`)
+	return err
 }
 
 // SCRAM-SHA-256 as Postgres stores it (RFC 5803): SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>.

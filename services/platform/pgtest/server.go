@@ -171,11 +171,7 @@ func (s *server) create(ctx context.Context, node string, schemas []pgdb.Schema)
 	if _, err := s.admin.Exec(ctx, "create database "+quote(name)+" template "+quote(t.name)); err != nil {
 		return "", err
 	}
-	dsn, err := pgdb.DSN(s.dsn, s.user, s.password, name)
-	if err != nil {
-		return "", err
-	}
-	return name, pgdb.Seal(ctx, dsn, node, schemas)
+	return name, pgdb.Seal(ctx, s.admin, name, node, schemas)
 }
 
 func (s *server) makeTemplate(ctx context.Context, name, node string, schemas []pgdb.Schema) error {
