@@ -22,7 +22,6 @@ create table gateway.client (
     disabled timestamptz
 );
 
-grant usage on schema gateway to {{call .Role "gateway"}};
 grant select, insert, delete on gateway.replay to {{call .Role "gateway"}};
 grant select, insert on gateway.client to {{call .Role "gateway"}};
 grant update (jwks, scopes, disabled) on gateway.client to {{call .Role "gateway"}};
