@@ -119,7 +119,7 @@ func (o Organisation) check(owner map[string]bool) error {
 	if err := CheckEntityURL(o.ID); err != nil {
 		return fmt.Errorf("id: %w", err)
 	}
-	if err := checkName(o.Name); err != nil {
+	if err := CheckName(o.Name); err != nil {
 		return err
 	}
 	if !slices.Contains([]Kind{Wijkteam, Municipality, Anchor}, o.Kind) {
@@ -164,10 +164,10 @@ func (o Organisation) check(owner map[string]bool) error {
 }
 
 func (c Circle) check(known map[string]bool) error {
-	if !code.MatchString(c.ID) {
-		return errors.New("its id is not lower case letters, digits and hyphens")
+	if err := CheckCode(c.ID); err != nil {
+		return fmt.Errorf("id: %w", err)
 	}
-	if err := checkName(c.Name); err != nil {
+	if err := CheckName(c.Name); err != nil {
 		return err
 	}
 	if !slices.Contains([]CircleState{CircleActive, CirclePaused, CircleEnded}, c.State) {
@@ -189,10 +189,18 @@ func (c Circle) check(known map[string]bool) error {
 	return nil
 }
 
+// CheckCode accepts the id of a circle or a trust mark.
+func CheckCode(id string) error {
+	if !code.MatchString(id) {
+		return errors.New("want 1 to 63 lower case letters, digits and hyphens, no hyphen first")
+	}
+	return nil
+}
+
 func checkMarks(marks []string) error {
 	for i, m := range marks {
-		if !code.MatchString(m) {
-			return errors.New("a trust mark is not lower case letters, digits and hyphens")
+		if err := CheckCode(m); err != nil {
+			return fmt.Errorf("trust mark: %w", err)
 		}
 		if slices.Contains(marks[:i], m) {
 			return errors.New("a trust mark occurs twice")
@@ -201,7 +209,8 @@ func checkMarks(marks []string) error {
 	return nil
 }
 
-func checkName(name string) error {
+// CheckName accepts the name of an organisation or a circle: 1 to 200 characters that can be printed.
+func CheckName(name string) error {
 	if !utf8.ValidString(name) || strings.TrimSpace(name) != name || name == "" || utf8.RuneCountInString(name) > maxName {
 		return fmt.Errorf("a name has 1 to %d characters and no space around it", maxName)
 	}

@@ -65,6 +65,19 @@ func Sign(d Document, key jose.JSONWebKey) (string, error) {
 	return compact, nil
 }
 
+// CheckSize says whether the document, once signed, is small enough for nodes to read.
+func (d Document) CheckSize() error {
+	payload, err := json.Marshal(claims{Organisations: d.Organisations, Circles: d.Circles})
+	if err != nil {
+		return err
+	}
+	// Base64 makes four characters of three bytes; the rest is for the header, the signature and the times.
+	if len(payload)/3*4+1024 > MaxSize {
+		return fmt.Errorf("larger than %d bytes", MaxSize)
+	}
+	return nil
+}
+
 // Verify reads a document that anchorIssuer signed with one of keys, the pinned ones, and that is valid at now.
 // It is strict: whatever is not as Sign makes it is refused, except for members it does not know.
 func Verify(compact, anchorIssuer string, keys jose.JSONWebKeySet, now time.Time) (Document, error) {
