@@ -115,6 +115,9 @@ func (s *Server) checkAssertion(c assertionClaims) *flaw {
 func (s *Server) party(ctx context.Context, id string) (Party, error) {
 	trust := s.conf.Clients
 	if isPeer(id) {
+		if checkOrigin(id) != nil { // chainedSubject relies on it
+			return Party{}, invalidClient("client.unknown", "no client goes by this client_id")
+		}
 		trust = s.conf.Peers
 	}
 	p, err := trust.Party(ctx, id)
