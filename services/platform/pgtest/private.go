@@ -91,7 +91,7 @@ func (p private) join(ctx context.Context) (dsn string, use *os.File, err error)
 	if err := embedpg.Install(ctx, os.Stderr); err != nil {
 		return "", nil, err
 	}
-	if err := p.startKeeper(); err != nil {
+	if _, err := p.startKeeper(); err != nil {
 		return "", nil, err
 	}
 	dsn, err = p.running(ctx)
@@ -153,10 +153,10 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // startKeeper starts the keeper in a session of its own, so that neither Ctrl-C nor the end of go
 // test reaches it, and waits for its word.
-func (p private) startKeeper() error {
+func (p private) startKeeper() (*os.Process, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cmd := exec.Command(self)
 	cmd.Dir = "/"
@@ -164,21 +164,21 @@ func (p private) startKeeper() error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	said, err := io.ReadAll(out)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if string(said) != ready {
 		_ = cmd.Wait()
-		return errors.New(strings.TrimSpace(string(said)))
+		return nil, errors.New(strings.TrimSpace(string(said)))
 	}
-	go func() { _ = cmd.Wait() }() // it ends long after us, or is reaped here when it does not
-	return nil
+	go func() { _ = cmd.Wait() }() // it usually outlives us; if not, it is reaped
+	return cmd.Process, nil
 }
 
 // keep is the keeper's life.
