@@ -46,7 +46,7 @@ type bundle struct {
 }
 
 // setup gives accounts in a database of their own, reached as the gateway's role.
-func setup(t *testing.T) bundle {
+func setup(t testing.TB) bundle {
 	t.Helper()
 	db := pgtest.New(t, pgdb.Schema{Name: "gateway", Login: true, Migrations: os.DirFS("../../migrations")})
 	master, err := keys.Create(filepath.Join(t.TempDir(), "master.json"))
@@ -57,7 +57,7 @@ func setup(t *testing.T) bundle {
 	return bundle{&account.Store{Pool: db.Pool("gateway"), Keys: master, Now: c.Now}, c, db}
 }
 
-func (b bundle) invite(t *testing.T, name string, roles ...string) account.Link {
+func (b bundle) invite(t testing.TB, name string, roles ...string) account.Link {
 	t.Helper()
 	if len(roles) == 0 {
 		roles = []string{account.Professional}
@@ -69,7 +69,7 @@ func (b bundle) invite(t *testing.T, name string, roles ...string) account.Link 
 	return link
 }
 
-func (b bundle) signIn(t *testing.T, link account.Link) string {
+func (b bundle) signIn(t testing.TB, link account.Link) string {
 	t.Helper()
 	_, cookie, err := b.Redeem(t.Context(), link.Secret)
 	if err != nil {

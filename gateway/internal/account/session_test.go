@@ -237,3 +237,15 @@ func TestDatabaseAway(t *testing.T) {
 		t.Errorf("find: %v", err)
 	}
 }
+
+// Every request of a person pays this.
+func BenchmarkLookup(b *testing.B) {
+	s := setup(b)
+	cookie := s.signIn(b, s.invite(b, "Anna"))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Lookup(b.Context(), cookie); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
