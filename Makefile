@@ -17,8 +17,8 @@ OWN_PROTO := --path proto/zijlicht
 OPENAPI := gateway/openapi/openapi.json
 SPECTRAL := .cache/spectral/node_modules/.bin/spectral
 
-# Where goroutines share state: the gate and its batches, the outbox, the in-process connection, the gateway's caches.
-RACE_PACKAGES := ./services/platform/... ./gateway/...
+# Where goroutines share state: the gate and its batches, the order of a call, the outbox, the log, the gateway's caches.
+RACE_PACKAGES := $(addsuffix /...,$(addprefix ./services/platform/,authz members outbox serve) ./services/audit ./gateway)
 
 .PHONY: help
 help: ## show this list
