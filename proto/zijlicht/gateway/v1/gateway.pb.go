@@ -874,16 +874,17 @@ const file_zijlicht_gateway_v1_gateway_proto_rawDesc = "" +
 	"\vPeerService\x12q\n" +
 	"\bReadCase\x12$.zijlicht.cases.v1.ReadSharedRequest\x1a\x1d.zijlicht.cases.v1.SharedCase\" \xaa\xed\x18\x02\b\x02\x82\xd3\xe4\x93\x02\x14\x12\x12/cases/{public_id}\x12\x7f\n" +
 	"\rDeliverNotice\x12(.zijlicht.review.v1.ReceiveNoticeRequest\x1a).zijlicht.review.v1.ReceiveNoticeResponse\"\x19\xaa\xed\x18\x02\b\x02\x82\xd3\xe4\x93\x02\r:\x01*\"\b/notices\x12\x83\x01\n" +
-	"\x0eDeliverMessage\x12).zijlicht.review.v1.ReceiveMessageRequest\x1a*.zijlicht.review.v1.ReceiveMessageResponse\"\x1a\xaa\xed\x18\x02\b\x02\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/messages2\xb5\x02\n" +
-	"\x11FederationService\x12_\n" +
-	"\fReadPeerCase\x12(.zijlicht.gateway.v1.ReadPeerCaseRequest\x1a\x1d.zijlicht.cases.v1.SharedCase\"\x06\xaa\xed\x18\x02\b\x02\x12W\n" +
+	"\x0eDeliverMessage\x12).zijlicht.review.v1.ReceiveMessageRequest\x1a*.zijlicht.review.v1.ReceiveMessageResponse\"\x1a\xaa\xed\x18\x02\b\x02\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/messages2\xc1\x02\n" +
+	"\x11FederationService\x12k\n" +
+	"\fReadPeerCase\x12(.zijlicht.gateway.v1.ReadPeerCaseRequest\x1a\x1d.zijlicht.cases.v1.SharedCase\"\x12\xaa\xed\x18\x0e\b\x01\x12\n" +
+	"grant.mint\x12W\n" +
 	"\tGetCircle\x12%.zijlicht.gateway.v1.GetCircleRequest\x1a\x1b.zijlicht.gateway.v1.Circle\"\x06\xaa\xed\x18\x02\b\x02\x12f\n" +
-	"\x0fLookUpColleague\x12+.zijlicht.gateway.v1.LookUpColleagueRequest\x1a\x1e.zijlicht.gateway.v1.Colleague\"\x06\xaa\xed\x18\x02\b\x022\xc0\x05\n" +
+	"\x0fLookUpColleague\x12+.zijlicht.gateway.v1.LookUpColleagueRequest\x1a\x1e.zijlicht.gateway.v1.Colleague\"\x06\xaa\xed\x18\x02\b\x022\xb3\x05\n" +
 	"\x0eAccountService\x12t\n" +
 	"\rCreateSession\x12).zijlicht.gateway.v1.CreateSessionRequest\x1a\x1c.zijlicht.gateway.v1.Session\"\x1a\xaa\xed\x18\x02\b\x03\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/sessions\x12\x81\x01\n" +
 	"\n" +
-	"GetSession\x12&.zijlicht.gateway.v1.GetSessionRequest\x1a\x1c.zijlicht.gateway.v1.Session\"-\xaa\xed\x18\x10\b\x01\x12\fsession.read\x82\xd3\xe4\x93\x02\x13\x12\x11/sessions/current\x12\x94\x01\n" +
-	"\rDeleteSession\x12).zijlicht.gateway.v1.DeleteSessionRequest\x1a*.zijlicht.gateway.v1.DeleteSessionResponse\",\xaa\xed\x18\x0f\b\x01\x12\vsession.end\x82\xd3\xe4\x93\x02\x13*\x11/sessions/current\x12\x94\x01\n" +
+	"GetSession\x12&.zijlicht.gateway.v1.GetSessionRequest\x1a\x1c.zijlicht.gateway.v1.Session\"-\xaa\xed\x18\x10\b\x01\x12\fsession.read\x82\xd3\xe4\x93\x02\x13\x12\x11/sessions/current\x12\x87\x01\n" +
+	"\rDeleteSession\x12).zijlicht.gateway.v1.DeleteSessionRequest\x1a*.zijlicht.gateway.v1.DeleteSessionResponse\"\x1f\xaa\xed\x18\x02\b\x03\x82\xd3\xe4\x93\x02\x13*\x11/sessions/current\x12\x94\x01\n" +
 	"\x0eListColleagues\x12*.zijlicht.gateway.v1.ListColleaguesRequest\x1a+.zijlicht.gateway.v1.ListColleaguesResponse\")\xaa\xed\x18\x12\b\x01\x12\x0ecolleague.list\x82\xd3\xe4\x93\x02\r\x12\v/colleagues\x12\x85\x01\n" +
 	"\vListCircles\x12'.zijlicht.gateway.v1.ListCirclesRequest\x1a(.zijlicht.gateway.v1.ListCirclesResponse\"#\xaa\xed\x18\x0f\b\x01\x12\vcircle.list\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/circlesBBZ@github.com/zijlicht/zijlicht/proto/zijlicht/gateway/v1;gatewayv1b\x06proto3"

@@ -223,7 +223,7 @@ const (
 //
 // FederationService lets the node's own services ask about, and read at, other organisations.
 type FederationServiceClient interface {
-	// ReadPeerCase reads a case live at its owner, for the caller.
+	// ReadPeerCase reads a case live at its owner, for the caller. Naming a person to another organisation is a decision of its own.
 	ReadPeerCase(ctx context.Context, in *ReadPeerCaseRequest, opts ...grpc.CallOption) (*v1.SharedCase, error)
 	// GetCircle gives the circle's members as the anchor last signed them.
 	GetCircle(ctx context.Context, in *GetCircleRequest, opts ...grpc.CallOption) (*Circle, error)
@@ -275,7 +275,7 @@ func (c *federationServiceClient) LookUpColleague(ctx context.Context, in *LookU
 //
 // FederationService lets the node's own services ask about, and read at, other organisations.
 type FederationServiceServer interface {
-	// ReadPeerCase reads a case live at its owner, for the caller.
+	// ReadPeerCase reads a case live at its owner, for the caller. Naming a person to another organisation is a decision of its own.
 	ReadPeerCase(context.Context, *ReadPeerCaseRequest) (*v1.SharedCase, error)
 	// GetCircle gives the circle's members as the anchor last signed them.
 	GetCircle(context.Context, *GetCircleRequest) (*Circle, error)
@@ -413,11 +413,11 @@ const (
 //
 // AccountService signs people in.
 type AccountServiceClient interface {
-	// CreateSession redeems a one-time link. The answer sets the session cookie.
+	// CreateSession redeems a one-time link. The answer sets the session cookie. Served at the HTTP edge, where the cookie is.
 	CreateSession(ctx context.Context, in *CreateSessionRequest, opts ...grpc.CallOption) (*Session, error)
 	// GetSession tells who is signed in.
 	GetSession(ctx context.Context, in *GetSessionRequest, opts ...grpc.CallOption) (*Session, error)
-	// DeleteSession signs out.
+	// DeleteSession signs out. It acts on the cookie alone, and is served at the HTTP edge, where the cookie is.
 	DeleteSession(ctx context.Context, in *DeleteSessionRequest, opts ...grpc.CallOption) (*DeleteSessionResponse, error)
 	// ListColleagues lists the accounts of this organisation that can be asked to read along.
 	ListColleagues(ctx context.Context, in *ListColleaguesRequest, opts ...grpc.CallOption) (*ListColleaguesResponse, error)
@@ -489,11 +489,11 @@ func (c *accountServiceClient) ListCircles(ctx context.Context, in *ListCirclesR
 //
 // AccountService signs people in.
 type AccountServiceServer interface {
-	// CreateSession redeems a one-time link. The answer sets the session cookie.
+	// CreateSession redeems a one-time link. The answer sets the session cookie. Served at the HTTP edge, where the cookie is.
 	CreateSession(context.Context, *CreateSessionRequest) (*Session, error)
 	// GetSession tells who is signed in.
 	GetSession(context.Context, *GetSessionRequest) (*Session, error)
-	// DeleteSession signs out.
+	// DeleteSession signs out. It acts on the cookie alone, and is served at the HTTP edge, where the cookie is.
 	DeleteSession(context.Context, *DeleteSessionRequest) (*DeleteSessionResponse, error)
 	// ListColleagues lists the accounts of this organisation that can be asked to read along.
 	ListColleagues(context.Context, *ListColleaguesRequest) (*ListColleaguesResponse, error)

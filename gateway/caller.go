@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/zijlicht/zijlicht/gateway/internal/account"
+	"github.com/zijlicht/zijlicht/gateway/internal/limit"
+	faultv1 "github.com/zijlicht/zijlicht/proto/zijlicht/fault/v1"
+	identityv1 "github.com/zijlicht/zijlicht/proto/zijlicht/identity/v1"
+	"github.com/zijlicht/zijlicht/services/platform/fault"
+	"github.com/zijlicht/zijlicht/services/platform/members"
+)
+
+// cookieName is the node's own: cookies ignore ports, and a demo has several nodes on one host.
+func (g *Gateway) cookieName() string {
+	if strings.HasPrefix(g.EntityURL, "https://") {
+		return "__Host-zijlicht"
+	}
+	return "zijlicht_" + g.Node
+}
+
+// apiCaller says who calls the REST API: a person by cookie, a machine by token,
+// or a resident with a receipt code, which is in the body and for consent to judge.
+func (g *Gateway) apiCaller(r *http.Request) (*identityv1.Caller, error) {
+	if strings.HasPrefix(r.URL.Path, apiPath+"/receipts/") {
+		if !g.receipts.Allow(limit.Address(r.RemoteAddr)) {
+			return nil, fault.New(faultv1.Reason_REASON_TOO_MANY_REQUESTS, "too many tries")
+		}
+		return &identityv1.Caller{Kind: identityv1.Kind_KIND_RECEIPT, Subject: "receipt"}, nil
+	}
+	if r.Header.Get("Authorization") != "" {
+		return g.machine(r)
+	}
+	return g.person(r)
+}
+
+// person reads the session. A request with a cookie must come from a page of this
+// node, or from a client that says so: browsers let no other site set these headers.
+func (g *Gateway) person(r *http.Request) (*identityv1.Caller, error) {
+	cookie, err := r.Cookie(g.cookieName())
+	if err != nil {
+		return nil, fault.Unauthenticated("no session")
+	}
+	if !g.sameOrigin(r) {
+		return nil, fault.New(faultv1.Reason_REASON_ORIGIN_MISMATCH, "not from this origin")
+	}
+	s, err := g.accounts.Lookup(r.Context(), cookie.Value)
+	switch {
+	case errors.Is(err, account.ErrNoSession):
+		return nil, fault.Unauthenticated("no session")
+	case err != nil:
+		return nil, fault.Unavailable(err)
+	}
+	c := &identityv1.Caller{
+		Kind: identityv1.Kind_KIND_PERSON, Subject: s.AccountID, Organisation: g.EntityURL, Roles: s.Roles, Unit: s.Unit, Acr: s.ACR,
+	}
+	g.own(r.Context(), c)
+	return c, nil
+}
+
+func (g *Gateway) sameOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site == "same-origin"
+	}
+	return r.Header.Get("Origin") == g.EntityURL
+}
+
+// own fills in the node's own organisation. Without a current member document it
+// is in no circle: its people can go on writing, and nothing is shared.
+func (g *Gateway) own(ctx context.Context, c *identityv1.Caller) {
+	if doc, err := g.members.Current(ctx); err == nil {
+		fill(c, doc)
+		return
+	}
+	if doc, ok := g.members.Last(); ok {
+		fill(c, doc)
+		c.Circles = nil
+	}
+}
+
+func fill(c *identityv1.Caller, doc members.Document) {
+	o, ok := doc.Organisation(c.GetOrganisation())
+	if !ok {
+		return
+	}
+	c.OrganisationKind, c.OrganisationState, c.TrustMarks = string(o.Kind), string(o.State), o.TrustMarks
+	for _, circle := range doc.CirclesOf(o.ID) {
+		c.Circles = append(c.Circles, circle.ID)
+	}
+}
+
+func (g *Gateway) machine(r *http.Request) (*identityv1.Caller, error) {
+	a, err := g.oauth.VerifyAccess(r, g.EntityURL+r.URL.Path)
+	if err != nil {
+		return nil, err
+	}
+	if a.Issuer != "" {
+		return nil, fault.NotFound() // a peer's token opens /federation/v1 and nothing else
+	}
+	c := &identityv1.Caller{
+		Kind: identityv1.Kind_KIND_MACHINE, Subject: a.ClientID, Organisation: g.EntityURL, Client: a.ClientID, Roles: a.Scopes,
+	}
+	g.own(r.Context(), c)
+	return c, nil
+}
+
+// peerCaller says who calls from another node. What that node says about its
+// person is capped by its trust mark, and what is said about the node itself
+// comes from the anchor.
+func (g *Gateway) peerCaller(r *http.Request) (*identityv1.Caller, error) {
+	a, err := g.oauth.VerifyAccess(r, g.EntityURL+r.URL.Path)
+	if err != nil {
+		return nil, err
+	}
+	if a.Issuer == "" {
+		return nil, fault.NotFound()
+	}
+	doc, err := g.members.Current(r.Context())
+	if err != nil {
+		return nil, fault.Unavailable(err)
+	}
+	c := &identityv1.Caller{
+		Kind: identityv1.Kind_KIND_PEER, Subject: a.Subject, Organisation: a.Issuer, Client: a.ClientID, Acr: a.ACR,
+	}
+	fill(c, doc)
+	for _, s := range a.Scopes {
+		if role := scopeRoles[s]; role != "" && !slices.Contains(c.Roles, role) {
+			c.Roles = append(c.Roles, role)
+		}
+	}
+	return c, nil
+}
+
+// worker is the gateway itself, doing what was put off.
+func (g *Gateway) worker(name string) *identityv1.Caller {
+	return &identityv1.Caller{
+		Kind: identityv1.Kind_KIND_WORKER, Subject: name, Organisation: g.EntityURL, OrganisationState: string(members.Active),
+	}
+}

@@ -1,0 +1,157 @@
+// Package gateway is the front door of a node: it says who calls, checks limits,
+// and speaks REST with people and machines, OAuth and JSON with other nodes. It
+// decides nothing about cases: the service that owns a thing decides about it.
+package gateway
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/grpc"
+
+	"github.com/zijlicht/zijlicht/gateway/internal/account"
+	"github.com/zijlicht/zijlicht/gateway/internal/federation"
+	"github.com/zijlicht/zijlicht/gateway/internal/limit"
+	"github.com/zijlicht/zijlicht/gateway/internal/oauth"
+	gatewayv1 "github.com/zijlicht/zijlicht/proto/zijlicht/gateway/v1"
+	"github.com/zijlicht/zijlicht/services/platform/identity"
+	"github.com/zijlicht/zijlicht/services/platform/keys"
+	"github.com/zijlicht/zijlicht/services/platform/pgdb"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Schema is the gateway's part of the database: sessions, clients, members, replay.
+func Schema() pgdb.Schema {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err)
+	}
+	return pgdb.Schema{Name: "gateway", Migrations: files, Login: true}
+}
+
+// Paths under which a node answers.
+const (
+	apiPath        = "/api/v1"
+	federationPath = "/federation/v1"
+)
+
+// Config of a gateway. All fields are required but Anchor and Now.
+type Config struct {
+	// Node is the short name of the node, EntityURL the organisation's id, issuer and public address.
+	Node, EntityURL string
+	Pool            *pgxpool.Pool
+	// Conn reaches the node's services, the gateway's own gRPC services among them.
+	Conn grpc.ClientConnInterface
+	// CallerKey signs who calls, OAuthKey signs grants and tokens, Keys seals names, PairwiseKey hides people from peers.
+	Signer      *identity.Signer
+	OAuthKey    oauth.SigningKey
+	Keys        *keys.Master
+	PairwiseKey []byte
+	// Members is where the anchor's document comes from.
+	Members federation.Config
+	// Anchor serves the anchor's own paths, on the anchor's node only.
+	Anchor http.Handler
+	// Security takes note of calls that never reach a decision.
+	Security func(ctx context.Context, operation, what string)
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// Gateway of one node.
+type Gateway struct {
+	Config
+	accounts *account.Store
+	members  *federation.Members
+	oauth    *oauth.Server
+	peers    *oauth.PeerClient
+	words    *words
+	receipts *limit.Limiter
+	signIns  *limit.Limiter
+}
+
+// New makes a gateway; it does not yet listen.
+func New(c Config) (*Gateway, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	g := &Gateway{Config: c, accounts: &account.Store{Pool: c.Pool, Keys: c.Keys, Now: c.Now}}
+	var err error
+	if g.words, err = loadWords(); err != nil {
+		return nil, err
+	}
+	if g.members, err = federation.NewMembers(c.Members); err != nil {
+		return nil, fmt.Errorf("members: %w", err)
+	}
+	g.oauth, err = oauth.New(oauth.Config{
+		Issuer: c.EntityURL, Resource: c.EntityURL + federationPath, Pool: c.Pool, SigningKey: c.OAuthKey,
+		Peers: peerTrust{g.members}, Clients: oauth.Clients{Pool: c.Pool, Now: c.Now},
+		Scopes: []string{scopeRead, scopeReview, scopeNotice},
+		Refused: func(ctx context.Context, r oauth.Refused) {
+			c.Security(ctx, "POST "+oauth.TokenPath, r.Code+" "+r.Reason)
+		},
+		Logger: c.Log, Now: c.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if g.peers, err = oauth.NewPeerClient(g.oauth); err != nil {
+		return nil, err
+	}
+	// A receipt code has 80 random bits; the limit is there so that trying is also slow, per address.
+	g.receipts = limit.New(6*time.Second, 10, c.Now)
+	g.signIns = limit.New(6*time.Second, 20, c.Now)
+	return g, nil
+}
+
+// Register serves the gateway's gRPC services to the node's own processes.
+func (g *Gateway) Register(r grpc.ServiceRegistrar) {
+	gatewayv1.RegisterAccountServiceServer(r, accountService{g: g})
+	gatewayv1.RegisterFederationServiceServer(r, federationService{g: g})
+	gatewayv1.RegisterPeerServiceServer(r, peerService{g: g})
+}
+
+// Run keeps the member document fresh, sweeps what has expired and delivers
+// messages to other nodes, until ctx ends.
+func (g *Gateway) Run(ctx context.Context) error {
+	deliveries, err := g.startDeliveries(ctx)
+	if err != nil {
+		return err
+	}
+	errs := make(chan error, 3)
+	go func() { errs <- g.members.Run(ctx) }()
+	go func() { errs <- g.oauth.Run(ctx) }()
+	go func() { errs <- g.sweep(ctx) }()
+	<-ctx.Done()
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err = deliveries.Stop(stopCtx)
+	for range cap(errs) {
+		if e := <-errs; e != nil && err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+func (g *Gateway) sweep(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if _, err := g.accounts.Sweep(ctx); err != nil {
+				g.Log.WarnContext(ctx, "sweep of sessions failed")
+			}
+		}
+	}
+}
