@@ -197,7 +197,7 @@ func TestClose(t *testing.T) {
 	if a, err := b.Find(t.Context(), first.AccountID); err != nil || !a.Closed() || !a.CloseTime.Equal(closed) {
 		t.Errorf("found %#v, %v", a, err)
 	}
-	if _, err := b.Lookup(t.Context(), cookie); !errors.Is(err, account.ErrNoSession) {
+	if _, err := b.Lookup(t.Context(), cookie); !errors.Is(err, account.ErrSession) {
 		t.Errorf("the session goes on: %v", err)
 	}
 	if _, _, err := b.Redeem(t.Context(), second.Secret); !errors.Is(err, account.ErrLink) {

@@ -35,8 +35,8 @@ const (
 var (
 	// ErrLink is the one answer to a link that is wrong, used, expired, replaced or of a closed account.
 	ErrLink = errors.New("account: the link cannot be used")
-	// ErrNoSession says that nobody is signed in with this cookie.
-	ErrNoSession = errors.New("account: no session")
+	// ErrSession says that nobody is signed in with this cookie.
+	ErrSession = errors.New("account: no session")
 )
 
 // Link lets one person in once. Secret is shown to the inviter and stored nowhere.
@@ -168,7 +168,7 @@ func (s *Store) Redeem(ctx context.Context, secret string) (Session, string, err
 func (s *Store) Lookup(ctx context.Context, cookie string) (Session, error) {
 	hash, err := hashSecret(cookie)
 	if err != nil {
-		return Session{}, ErrNoSession
+		return Session{}, ErrSession
 	}
 	now := s.now()
 	rows, _ := s.Pool.Query(ctx, `
@@ -186,7 +186,7 @@ func (s *Store) Lookup(ctx context.Context, cookie string) (Session, error) {
 	session, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Session])
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return Session{}, ErrNoSession
+		return Session{}, ErrSession
 	case err != nil:
 		return Session{}, fmt.Errorf("account: look up session: %w", err)
 	}

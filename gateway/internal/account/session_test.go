@@ -35,7 +35,7 @@ func TestRedeemOnce(t *testing.T) {
 	if _, _, err := b.Redeem(t.Context(), link.Secret); !errors.Is(err, account.ErrLink) {
 		t.Errorf("a second time: %v", err)
 	}
-	if _, err := b.Lookup(t.Context(), link.Secret); !errors.Is(err, account.ErrNoSession) {
+	if _, err := b.Lookup(t.Context(), link.Secret); !errors.Is(err, account.ErrSession) {
 		t.Errorf("the link's secret as a cookie: %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestSessionEnds(t *testing.T) {
 					t.Fatal(err)
 				} else if last && (err == nil) != tc.want {
 					t.Errorf("found: %v, want %v (%v)", err == nil, tc.want, err)
-				} else if err != nil && !errors.Is(err, account.ErrNoSession) {
+				} else if err != nil && !errors.Is(err, account.ErrSession) {
 					t.Error(err)
 				}
 			}
@@ -162,7 +162,7 @@ func TestSignOut(t *testing.T) {
 			t.Errorf("end %q: %v", cookie, err)
 		}
 	}
-	if _, err := b.Lookup(t.Context(), here); !errors.Is(err, account.ErrNoSession) {
+	if _, err := b.Lookup(t.Context(), here); !errors.Is(err, account.ErrSession) {
 		t.Errorf("after signing out: %v", err)
 	}
 	if _, err := b.Lookup(t.Context(), there); err != nil {
@@ -227,7 +227,7 @@ func TestDatabaseAway(t *testing.T) {
 	link := b.invite(t, "Anna")
 	cookie := b.signIn(t, link)
 	b.Pool.Close()
-	if _, err := b.Lookup(t.Context(), cookie); err == nil || errors.Is(err, account.ErrNoSession) {
+	if _, err := b.Lookup(t.Context(), cookie); err == nil || errors.Is(err, account.ErrSession) {
 		t.Errorf("look up: %v", err)
 	}
 	if _, _, err := b.Redeem(t.Context(), link.Secret); err == nil || errors.Is(err, account.ErrLink) {

@@ -15,11 +15,17 @@ import (
 // Keys is how many keys are remembered. The key that was used longest ago is forgotten first, and starts afresh.
 const Keys = 10_000
 
+// Config says how much is allowed: Burst attempts at once, and one more after each interval Every. Now is the clock; nil
+// means the real one.
+type Config struct {
+	Every time.Duration
+	Burst int
+	Now   func() time.Time
+}
+
 // Limiter is safe for concurrent use.
 type Limiter struct {
-	every time.Duration
-	burst int
-	now   func() time.Time
+	Config
 
 	mu      sync.Mutex
 	buckets map[string]*list.Element
@@ -31,30 +37,20 @@ type bucket struct {
 	rate *rate.Limiter
 }
 
-// New makes a limiter that allows burst attempts at once and one more after each interval. now nil means the real clock.
-func New(every time.Duration, burst int, now func() time.Time) *Limiter {
-	if now == nil {
-		now = time.Now
+// New makes a limiter.
+func New(c Config) *Limiter {
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	return &Limiter{every: every, burst: burst, now: now, buckets: map[string]*list.Element{}}
+	return &Limiter{Config: c, buckets: map[string]*list.Element{}}
 }
 
-// Allow counts an attempt. When it is one too many, wait is how long it takes until the next one may succeed; refused
-// attempts do not make that longer, so that people behind one address are not shut out by the most stubborn of them.
-func (l *Limiter) Allow(key string) (ok bool, wait time.Duration) {
+// Allow counts an attempt and says whether it may go on. Refused attempts do not make the wait longer, so that people
+// behind one address are not shut out by the most stubborn of them.
+func (l *Limiter) Allow(key string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
-	b := l.bucket(key)
-	r := b.rate.ReserveN(now, 1)
-	if !r.OK() { // a burst of none
-		return false, l.every
-	}
-	if wait = r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
-		return false, wait
-	}
-	return true, 0
+	return l.bucket(key).rate.AllowN(l.Now(), 1)
 }
 
 func (l *Limiter) bucket(key string) *bucket {
@@ -67,7 +63,7 @@ func (l *Limiter) bucket(key string) *bucket {
 		l.recent.Remove(oldest)
 		delete(l.buckets, oldest.Value.(*bucket).key)
 	}
-	b := &bucket{key, rate.NewLimiter(rate.Every(l.every), l.burst)}
+	b := &bucket{key, rate.NewLimiter(rate.Every(l.Every), l.Burst)}
 	l.buckets[key] = l.recent.PushFront(b)
 	return b
 }

@@ -45,14 +45,15 @@ func problem() object {
 	return object{
 		"type":        "object",
 		"description": "Problem details (RFC 9457). It never holds a word that a user wrote.",
-		"required":    []string{"type", "title", "status", "detail", "reason"},
+		"required":    []string{"type", "title", "status", "detail", "reason", "traceId"},
 		"properties": object{
 			"type":     object{"type": "string", "format": "uri-reference", "description": "Kind of problem; about:blank when the status says it all."},
-			"title":    word("What is the matter, in a few words of plain Dutch."),
+			"title":    word("The phrase that belongs to the status."),
 			"status":   object{"type": "integer", "minimum": 400, "maximum": 599, "description": "The HTTP status."},
 			"detail":   word("One Dutch sentence for the person who asked."),
 			"instance": object{"type": "string", "format": "uri-reference", "description": "This occurrence."},
 			"reason":   word("Stable code, such as consent.expired or not-found."),
+			"field":    word("Path of the field that is not well formed."),
 			"nextStep": word("What the person can do now, in plain Dutch."),
 			"traceId": object{"type": "string", "pattern": "^[0-9a-f]{32}$",
 				"description": "Finds the decision and the log lines of this request, on both sides of a call between organisations."},
@@ -76,9 +77,9 @@ func headers() object {
 func securitySchemes() object {
 	return object{
 		"session": object{
-			"type": "apiKey", "in": "cookie", "name": "zijlicht-session",
-			"description": "A person's session, set by createSession. The cookie's name carries the node's name where nodes share a host. " +
-				"Requests with a cookie come from a page of the node: the header Origin, or Sec-Fetch-Site, must say so.",
+			"type": "apiKey", "in": "cookie", "name": "__Host-zijlicht",
+			"description": "A person's session, set by createSession. Over plain HTTP (a demo) its name is zijlicht_ and the node's name. " +
+				"A request with a cookie must come from a page of the node: the header Sec-Fetch-Site or else Origin says so.",
 		},
 		"machine": object{
 			"type":        "oauth2",
