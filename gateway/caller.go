@@ -50,7 +50,7 @@ func (g *Gateway) person(r *http.Request) (*identityv1.Caller, error) {
 	}
 	s, err := g.accounts.Lookup(r.Context(), cookie.Value)
 	switch {
-	case errors.Is(err, account.ErrNoSession):
+	case errors.Is(err, account.ErrSession):
 		return nil, fault.Unauthenticated("no session")
 	case err != nil:
 		return nil, fault.Unavailable(err)

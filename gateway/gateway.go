@@ -106,8 +106,8 @@ func New(c Config) (*Gateway, error) {
 		return nil, err
 	}
 	// A receipt code has 80 random bits; the limit is there so that trying is also slow, per address.
-	g.receipts = limit.New(6*time.Second, 10, c.Now)
-	g.signIns = limit.New(6*time.Second, 20, c.Now)
+	g.receipts = limit.New(limit.Config{Every: 6 * time.Second, Burst: 10, Now: c.Now})
+	g.signIns = limit.New(limit.Config{Every: 6 * time.Second, Burst: 20, Now: c.Now})
 	return g, nil
 }
 
