@@ -28,6 +28,9 @@ shared := {
 }
 
 cases := {
+	"a list of others' drafts": {"sample": ["case.list", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": "account-3"}], "outward": "case.not_open", "codes": ["case.not_open"]},
+	"the privacy officer stops a draft": {"sample": ["case.stop", 2], "ops": [{"op": "replace", "path": "/resource/status", "value": "draft"}], "outward": "case.wrong_step", "codes": ["case.wrong_step"]},
+	"the worker closes something else": {"sample": ["case.close-lapsed", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "notice"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
 	"unknown action": {"sample": ["case.read", 0], "ops": [{"op": "replace", "path": "/action", "value": "case.burn"}], "outward": "not_found", "codes": ["action.unknown", "organisation.refused"]},
 	"machine may not list cases": {"sample": ["case.list", 0], "ops": [{"op": "replace", "path": "/subject/kind", "value": "machine"}, {"op": "replace", "path": "/subject/id", "value": "client-1"}], "outward": "not_found", "codes": ["caller.not_allowed", "case.not_open"]},
 	"role": {"sample": ["case.create", 0], "ops": [{"op": "replace", "path": "/subject/roles", "value": ["reviewer"]}], "outward": "role.missing", "codes": ["role.missing"]},
@@ -112,6 +115,9 @@ dialogue := {
 }
 
 others := {
+	"grants of something else": {"sample": ["consent.list", 2], "ops": [{"op": "replace", "path": "/resource/kind", "value": "review"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
+	"receipt of something else": {"sample": ["consent.withdraw", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "review"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
+	"decision about something else": {"sample": ["decision.read", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "review"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
 	"nobody": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": ""}], "outward": "caller.not_allowed", "codes": ["caller.not_allowed"]},
 	"another organisation's person": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://zuid.example"}], "outward": "not_found", "codes": ["caller.other_organisation"]},
 	"peer of the own organisation": {"sample": ["grant.exchange", 0], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://noord.example"}], "outward": "case.closed", "codes": ["caller.other_organisation"]},
@@ -174,4 +180,14 @@ test_every_code_is_in_the_order if {
 
 test_every_code_occurs if {
 	{c | some row in refused; some c in row.codes} == {c | some c in federation.codes}
+}
+
+test_the_organisation_may_tighten if {
+	every inputs in samples {
+		every i in inputs {
+			d := zijlicht.decision with input as i with data.zijlicht.organisation.permits as false
+			d.allow == false
+			[r.code | some r in d.reasons] == ["organisation.refused"]
+		}
+	}
 }
