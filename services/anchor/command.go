@@ -138,9 +138,6 @@ func (c *cli) member() *cobra.Command {
 	add.Flags().StringSliceVar(&n.TrustMarks, "mark", nil, "keurmerk; mag vaker. Zonder: wat bij de soort hoort")
 	add.Flags().StringVar(&n.TokenEndpoint, "token-endpoint", "", "adres voor toegang, als dat anders is dan ADRES"+tokenPath)
 	add.Flags().StringVar(&n.FederationBase, "federation-base", "", "adres voor andere organisaties, als dat anders is dan ADRES"+federationPath)
-	for _, flag := range []string{"id", "name", "keys"} {
-		_ = add.MarkFlagRequired(flag)
-	}
 
 	var newKeys string
 	replace := c.action("keys ADRES --keys BESTAND|ADRES", "Vervang de sleutels van een organisatie", 1, "De sleutels zijn vervangen.",
@@ -152,7 +149,6 @@ func (c *cli) member() *cobra.Command {
 			return s.ReplaceKeys(ctx, c.by, args[0], set)
 		})
 	replace.Flags().StringVar(&newKeys, "keys", "", "openbare sleutels (JWKS): een bestand, of een https-adres")
-	_ = replace.MarkFlagRequired("keys")
 
 	suspend := c.action("suspend ADRES", "Zet een organisatie stil; dat kan terug", 1, "De organisatie staat nu stil. Binnen tien minuten weet iedereen het.",
 		func(ctx context.Context, s *Store, args []string) (Change, error) {
@@ -218,8 +214,6 @@ func (c *cli) circle() *cobra.Command {
 	add.Flags().StringVar(&n.ID, "id", "", "korte naam: kleine letters, cijfers en streepjes")
 	add.Flags().StringVar(&n.Name, "name", "", "naam zoals mensen hem kennen")
 	add.Flags().StringVar(&until, "until", "", "laatste dag, bijvoorbeeld 2027-06-30 (UTC); zonder: geen einde")
-	_ = add.MarkFlagRequired("id")
-	_ = add.MarkFlagRequired("name")
 
 	root.AddCommand(add,
 		c.action("join ID ADRES", "Zet een organisatie in een leerkring", 2, "De organisatie zit nu in de leerkring.",
@@ -239,7 +233,9 @@ func (c *cli) circle() *cobra.Command {
 				return s.ResumeCircle(ctx, c.by, args[0])
 			}),
 		c.action("end ID", "Beëindig een leerkring; dat kan niet terug", 1, "De leerkring is voorbij.",
-			func(ctx context.Context, s *Store, args []string) (Change, error) { return s.EndCircle(ctx, c.by, args[0]) }),
+			func(ctx context.Context, s *Store, args []string) (Change, error) {
+				return s.EndCircle(ctx, c.by, args[0])
+			}),
 		c.list("list", "Toon alle leerkringen", listCircles))
 	return root
 }
