@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 
 	"gopkg.in/yaml.v3"
 )
@@ -15,8 +14,8 @@ import (
 //go:embed refusals.nl.yaml
 var refusalsFile []byte
 
-// RefusalTexts is the product data of refusals.nl.yaml.
-type RefusalTexts struct {
+// Refusals is the product data of refusals.nl.yaml.
+type Refusals struct {
 	words   map[string]wording
 	missing map[string]string
 }
@@ -43,18 +42,16 @@ type refusalsDocument struct {
 // hidden is the code of the sentence for what is not there, or not for this reader.
 const hidden = "not_found"
 
-var texts = sync.OnceValue(func() *RefusalTexts {
-	t, err := parseRefusals(refusalsFile)
+// LoadRefusals reads the sentences of this version.
+func LoadRefusals() (*Refusals, error) {
+	r, err := parseRefusals(refusalsFile)
 	if err != nil {
-		panic(fmt.Sprintf("policies: refusals.nl.yaml: %v", err)) // part of the binary, so a test finds it
+		return nil, fmt.Errorf("policies: refusals.nl.yaml: %w", err)
 	}
-	return t
-})
+	return r, nil
+}
 
-// Refusals gives the sentences of this version.
-func Refusals() *RefusalTexts { return texts() }
-
-func parseRefusals(raw []byte) (*RefusalTexts, error) {
+func parseRefusals(raw []byte) (*Refusals, error) {
 	var doc refusalsDocument
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
@@ -64,60 +61,64 @@ func parseRefusals(raw []byte) (*RefusalTexts, error) {
 	if doc.Format != "zijlicht.refusals/1" {
 		return nil, fmt.Errorf("format %q", doc.Format)
 	}
-	t := &RefusalTexts{words: map[string]wording{}, missing: doc.Missing}
+	r := &Refusals{words: map[string]wording{}, missing: doc.Missing}
 	for _, list := range [][]wording{doc.Refusals, doc.Fallbacks, doc.Transport} {
 		for _, w := range list {
-			if t.Has(w.Code) || w.Code == "" {
+			if r.Has(w.Code) || w.Code == "" {
 				return nil, fmt.Errorf("code %q twice or empty", w.Code)
 			}
 			if w.Next == "" || w.Reader == "" && w.Owner == "" {
 				return nil, fmt.Errorf("code %q without a sentence or next step", w.Code)
 			}
-			t.words[key(w.Code)] = w
+			r.words[key(w.Code)] = w
 		}
 	}
-	if !t.Has(hidden) {
+	if !r.Has(hidden) {
 		return nil, errors.New("no sentence for what is hidden")
 	}
-	return t, nil
+	return r, nil
 }
 
 // Has tells whether a code has its own sentence.
-func (t *RefusalTexts) Has(code string) bool {
-	_, ok := t.words[key(code)]
+func (r *Refusals) Has(code string) bool {
+	_, ok := r.words[key(code)]
 	return ok
 }
 
 // Sentence gives the sentence for a code and the next step, to someone of another
 // organisation or, inside, of this one. A code is a policy's dotted code, or a
-// transport reason; both in any of their forms ("too_large", "REASON_TOO_LARGE"). Outside,
-// a code without a sentence for readers reads as something that is not there; so
-// does a code that is not known, wherever it is read.
-func (t *RefusalTexts) Sentence(code string, outside bool) (sentence, next string) {
-	w, ok := t.words[key(code)]
+// transport reason; both in any of their forms ("too_large", "REASON_TOO_LARGE").
+// Outside, a code without a sentence for readers reads as something that is not
+// there; so does a code that is not known, wherever it is read.
+func (r *Refusals) Sentence(code string, outside bool) (sentence, next string) {
+	return r.Explain(code, outside, nil)
+}
+
+// Explain is Sentence with a reason's arguments in their places. A place without
+// an argument gets general words, so that no braces reach a screen.
+func (r *Refusals) Explain(code string, outside bool, args map[string]string) (sentence, next string) {
+	w, ok := r.words[key(code)]
 	if !ok || outside && w.Reader == "" {
-		w = t.words[key(hidden)]
+		w = r.words[key(hidden)]
 	}
-	if outside || w.Owner == "" {
-		return w.Reader, w.Next
+	sentence, next = w.Owner, w.Next
+	if outside || sentence == "" {
+		sentence = w.Reader
+	} else if w.NextOwner != "" {
+		next = w.NextOwner
 	}
-	if w.NextOwner != "" {
-		return w.Owner, w.NextOwner
-	}
-	return w.Owner, w.Next
+	return r.fill(sentence, args), r.fill(next, args)
 }
 
 var place = regexp.MustCompile(`\{[a-z_]+\}`)
 
-// Fill puts a reason's arguments in the places of a sentence. A place without an
-// argument gets general words, so that no braces reach a screen.
-func (t *RefusalTexts) Fill(text string, args map[string]string) string {
+func (r *Refusals) fill(text string, args map[string]string) string {
 	return place.ReplaceAllStringFunc(text, func(p string) string {
 		name := p[1 : len(p)-1]
 		if v := args[name]; v != "" {
 			return v
 		}
-		return t.missing[name]
+		return r.missing[name]
 	})
 }
 

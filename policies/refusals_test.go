@@ -10,6 +10,15 @@ import (
 	faultv1 "github.com/zijlicht/zijlicht/proto/zijlicht/fault/v1"
 )
 
+func refusals(t *testing.T) *Refusals {
+	t.Helper()
+	r, err := LoadRefusals()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // codesInRules finds every dotted code that a rule can give.
 func codesInRules(t *testing.T) []string {
 	t.Helper()
@@ -49,7 +58,7 @@ func codesInRules(t *testing.T) []string {
 func TestEveryCodeOfTheRulesHasASentence(t *testing.T) {
 	t.Parallel()
 	for _, code := range codesInRules(t) {
-		if !Refusals().Has(code) {
+		if !refusals(t).Has(code) {
 			t.Errorf("%s has no sentence", code)
 		}
 	}
@@ -60,7 +69,7 @@ func TestEveryTransportReasonHasASentence(t *testing.T) {
 	values := faultv1.Reason(0).Descriptor().Values()
 	for i := range values.Len() {
 		v := values.Get(i)
-		if v.Number() != 0 && !Refusals().Has(string(v.Name())) {
+		if v.Number() != 0 && !refusals(t).Has(string(v.Name())) {
 			t.Errorf("%s has no sentence", v.Name())
 		}
 	}
@@ -68,24 +77,24 @@ func TestEveryTransportReasonHasASentence(t *testing.T) {
 
 func TestReadersSeeOneSentence(t *testing.T) {
 	t.Parallel()
-	sentence, next := Refusals().Sentence("case.closed", true)
+	sentence, next := refusals(t).Sentence("case.closed", true)
 	for _, code := range []string{"consent.withdrawn", "consent.expired", "case.removed"} {
-		s, n := Refusals().Sentence(code, true)
+		s, n := refusals(t).Sentence(code, true)
 		if s != sentence || n != next {
 			t.Errorf("%s reads differently: %q %q", code, s, n)
 		}
-		if s, _ := Refusals().Sentence(code, false); s == sentence {
+		if s, _ := refusals(t).Sentence(code, false); s == sentence {
 			t.Errorf("%s: the owner does not see why", code)
 		}
 	}
-	if s, _ := Refusals().Sentence("case.paused", true); s != sentence {
+	if s, _ := refusals(t).Sentence("case.paused", true); s != sentence {
 		t.Errorf("case.paused reads differently: %q", s)
 	}
 }
 
 func TestSentence(t *testing.T) {
 	t.Parallel()
-	hiddenSentence, hiddenNext := Refusals().Sentence("not_found", true)
+	hiddenSentence, hiddenNext := refusals(t).Sentence("not_found", true)
 	tests := map[string]struct {
 		code    string
 		outside bool
@@ -105,7 +114,7 @@ func TestSentence(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sentence, next := Refusals().Sentence(tt.code, tt.outside)
+			sentence, next := refusals(t).Sentence(tt.code, tt.outside)
 			if tt.hidden != (sentence == hiddenSentence && next == hiddenNext) || !strings.Contains(sentence, tt.want) || next == "" {
 				t.Errorf("Sentence(%q, %v) = %q, %q", tt.code, tt.outside, sentence, next)
 			}
@@ -113,9 +122,9 @@ func TestSentence(t *testing.T) {
 	}
 }
 
-func TestFillLeavesNoPlaceOpen(t *testing.T) {
+func TestNoPlaceStaysOpen(t *testing.T) {
 	t.Parallel()
-	r := Refusals()
+	r := refusals(t)
 	for code, w := range r.words {
 		for _, text := range []string{w.Reader, w.Owner, w.Next, w.NextOwner} {
 			for _, p := range place.FindAllString(text, -1) {
@@ -128,9 +137,13 @@ func TestFillLeavesNoPlaceOpen(t *testing.T) {
 			}
 		}
 	}
-	got := r.Fill("Het is voorbij, op {date}. Vraag het in {circle}.", map[string]string{"date": "1 mei 2027"})
-	if want := "Het is voorbij, op 1 mei 2027. Vraag het in deze leerkring."; got != want {
-		t.Errorf("Fill = %q, want %q", got, want)
+	got, _ := r.Explain("consent.expired", false, map[string]string{"date": "1 mei 2027"})
+	if want := "De afgesproken tijd is voorbij, op 1 mei 2027."; got != want {
+		t.Errorf("Explain = %q, want %q", got, want)
+	}
+	got, _ = r.Sentence("consent.expired", false)
+	if want := "De afgesproken tijd is voorbij, op een eerdere datum."; got != want {
+		t.Errorf("Sentence = %q, want %q", got, want)
 	}
 }
 
