@@ -1,0 +1,136 @@
+package service
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	casesv1 "github.com/zijlicht/zijlicht/proto/zijlicht/cases/v1"
+	"github.com/zijlicht/zijlicht/services/cases/internal/biz"
+	"github.com/zijlicht/zijlicht/services/cases/internal/data"
+	"github.com/zijlicht/zijlicht/services/platform/authz"
+	"github.com/zijlicht/zijlicht/services/platform/fault"
+	"github.com/zijlicht/zijlicht/services/platform/identity"
+	"github.com/zijlicht/zijlicht/services/platform/page"
+	"github.com/zijlicht/zijlicht/services/platform/pgdb"
+)
+
+// GetCase implements casesv1.CasesServiceServer.
+func (s *Service) GetCase(ctx context.Context, req *casesv1.GetCaseRequest) (*casesv1.Case, error) {
+	f, ok, err := facts(ctx, s.Pool, own(ctx, req.GetCaseId()))
+	if err != nil {
+		return nil, err
+	}
+	r := authz.Resource{"kind": kind, "id": req.GetCaseId()}
+	if ok {
+		r = s.resource(f)
+	}
+	if _, err := authz.Decide(ctx, "", r); err != nil {
+		return nil, err
+	}
+	key, err := data.Key(ctx, s.Pool, s.Keys, f.ID)
+	if err != nil {
+		return nil, read(err)
+	}
+	m, err := s.view(ctx, s.Pool, key, f.Case)
+	if err != nil {
+		return nil, read(err)
+	}
+	return m, nil
+}
+
+// ListCases implements casesv1.CasesServiceServer.
+func (s *Service) ListCases(ctx context.Context, req *casesv1.ListCasesRequest) (*casesv1.ListCasesResponse, error) {
+	cursor, err := page.Parse(req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	f, err := authz.Filtered(ctx, "", kind, data.ListColumns(), data.FirstArg)
+	if err != nil {
+		return nil, err
+	}
+	size := page.Size(req.GetPageSize())
+	rows, err := data.List(ctx, s.Pool, data.ListQuery{
+		Caller: identity.Of(ctx).GetSubject(), Node: s.Node, Status: req.GetStatus(), Cursor: cursor.Time, CursorID: cursor.ID,
+		Limit: size + 1, Condition: f.SQL, Args: f.Args,
+	})
+	if err != nil {
+		return nil, pgdb.Fault(err)
+	}
+	rows, next := page.Next(rows, size, func(l data.Listed) page.Cursor { return page.Cursor{Time: l.UpdateTime, ID: l.ID} })
+	res := &casesv1.ListCasesResponse{NextPageToken: next}
+	ids := make([]string, len(rows))
+	for i, l := range rows {
+		m := message(l.Case)
+		if m.Title, m.Theme, err = data.Title(s.Keys, l); err != nil {
+			return nil, fault.Internal(err)
+		}
+		ids[i] = l.ID
+		res.Cases = append(res.Cases, m)
+	}
+	authz.Returned(ctx, ids)
+	return res, nil
+}
+
+// ReadShared implements casesv1.CasesServiceServer. Case and yes are read in one
+// statement, at the moment of the decision.
+func (s *Service) ReadShared(ctx context.Context, req *casesv1.ReadSharedRequest) (*casesv1.SharedCase, error) {
+	caller := identity.Of(ctx)
+	f, ok, err := facts(ctx, s.Pool, data.FactsQuery{
+		PublicID: req.GetPublicId(), Caller: caller.GetSubject(), Organisation: caller.GetOrganisation(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := authz.Resource{"kind": kind, "id": req.GetPublicId()}
+	if ok {
+		r = s.resource(f)
+	}
+	permit, err := authz.Decide(ctx, req.GetPurpose(), r)
+	if err != nil {
+		return nil, err
+	}
+	key, err := data.Key(ctx, s.Pool, s.Keys, f.ID)
+	if err != nil {
+		return nil, read(err)
+	}
+	// The revision that was decided on, even when another was written since.
+	t, _, err := data.Rendition(ctx, s.Pool, key, f.ID, f.Revision, permit.Rendition())
+	if err != nil {
+		return nil, read(err)
+	}
+	return &casesv1.SharedCase{
+		PublicId: f.PublicID, Owner: s.Node, Circle: f.Circle, Theme: t.Theme, Revision: uint32(f.Revision),
+		Title: t.Title, WhatHappened: t.WhatHappened, Question: t.Question,
+	}, nil
+}
+
+// DescribeCase implements casesv1.CasesServiceServer.
+func (s *Service) DescribeCase(ctx context.Context, req *casesv1.DescribeCaseRequest) (*casesv1.CaseFacts, error) {
+	if req.GetCaseId() == "" && req.GetPublicId() == "" {
+		return nil, fault.Invalid("case_id", "required")
+	}
+	if req.GetCaseId() != "" && uuid.Validate(req.GetCaseId()) != nil {
+		return nil, fault.Invalid("case_id", "string.uuid")
+	}
+	f, ok, err := facts(ctx, s.Pool, data.FactsQuery{
+		CaseID: req.GetCaseId(), PublicID: req.GetPublicId(), Caller: identity.Of(ctx).GetSubject(), Organisation: req.GetOrganisation(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return &casesv1.CaseFacts{Id: req.GetCaseId(), PublicId: req.GetPublicId(), Risk: biz.NoRisk, GrantState: grantState(f)}, nil
+	}
+	m := &casesv1.CaseFacts{
+		Found: true, Id: f.ID, PublicId: f.PublicID, OwnerOrg: s.Node, Unit: f.Unit, Author: f.Author, SecondReader: f.SecondReader,
+		Status: f.Status, ClosedReason: f.ClosedReason, Audience: f.Audience, Circle: f.Circle, Risk: int32(f.Risk),
+		ReleasedBy: f.ReleasedBy, ReleaseRevision: uint32(f.ReleaseRevision), BasisRevision: uint32(f.BasisRevision),
+		Revision: uint32(f.Revision), Invited: f.Invited, Noticed: f.Noticed, GrantState: grantState(f),
+		GrantFrom: fixed(f.GrantFrom), GrantUntil: fixed(f.GrantUntil),
+	}
+	if f.GrantState != nil {
+		m.GrantRevision, m.GrantPurpose, m.GrantCircle = uint32(*f.GrantRevision), *f.GrantPurpose, *f.GrantCircle
+	}
+	return m, nil
+}

@@ -1,0 +1,215 @@
+// Package service answers the RPCs of practice cases. Every answer follows one
+// decision on facts read just before it; a change, its notices and its record are
+// one transaction.
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	casesv1 "github.com/zijlicht/zijlicht/proto/zijlicht/cases/v1"
+	deidv1 "github.com/zijlicht/zijlicht/proto/zijlicht/deid/v1"
+	faultv1 "github.com/zijlicht/zijlicht/proto/zijlicht/fault/v1"
+	gatewayv1 "github.com/zijlicht/zijlicht/proto/zijlicht/gateway/v1"
+	"github.com/zijlicht/zijlicht/services/cases/internal/biz"
+	"github.com/zijlicht/zijlicht/services/cases/internal/data"
+	"github.com/zijlicht/zijlicht/services/platform/authz"
+	"github.com/zijlicht/zijlicht/services/platform/fault"
+	"github.com/zijlicht/zijlicht/services/platform/identity"
+	"github.com/zijlicht/zijlicht/services/platform/keys"
+	"github.com/zijlicht/zijlicht/services/platform/outbox"
+	"github.com/zijlicht/zijlicht/services/platform/pgdb"
+)
+
+// Service implements casesv1.CasesServiceServer.
+type Service struct {
+	casesv1.UnimplementedCasesServiceServer
+	Pool       *pgxpool.Pool
+	Keys       *keys.Master
+	Node       string
+	Outbox     *outbox.Outbox
+	Deid       deidv1.DeidServiceClient
+	Federation gatewayv1.FederationServiceClient
+}
+
+const kind = "case"
+
+// resource is what the policy knows of a case. A fact that is not known is left out.
+func (s *Service) resource(f data.Facts) authz.Resource {
+	r := authz.Resource{
+		"kind": kind, "id": f.ID, "owner_org": s.Node, "unit": f.Unit, "author": f.Author, "status": f.Status,
+		"closed_reason": f.ClosedReason, "audience": f.Audience, "risk": int32(f.Risk), "revision": f.Revision,
+		"basis_revision": f.BasisRevision, "release_revision": f.ReleaseRevision, "invited": f.Invited, "noticed": f.Noticed,
+		"grant_state": grantState(f), "grant_from": fixed(f.GrantFrom), "grant_until": fixed(f.GrantUntil),
+	}
+	for name, v := range map[string]string{"second_reader": f.SecondReader, "circle": f.Circle, "released_by": f.ReleasedBy} {
+		if v != "" {
+			r[name] = v
+		}
+	}
+	if f.GrantState != nil {
+		r["grant_revision"], r["grant_purpose"], r["grant_circle"] = *f.GrantRevision, *f.GrantPurpose, *f.GrantCircle
+	}
+	return r
+}
+
+func grantState(f data.Facts) string {
+	if f.GrantState == nil {
+		return "absent"
+	}
+	return *f.GrantState
+}
+
+func fixed(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(authz.TimeFormat)
+}
+
+// facts reads what a decision needs. Without them there is no decision, whatever the cause.
+func facts(ctx context.Context, db data.DB, q data.FactsQuery) (data.Facts, bool, error) {
+	f, ok, err := data.GetFacts(ctx, db, q)
+	if err != nil {
+		return data.Facts{}, false, fault.Unavailable(err)
+	}
+	return f, ok, nil
+}
+
+// own names a case of this organisation as its caller sees it.
+func own(ctx context.Context, caseID string) data.FactsQuery {
+	return data.FactsQuery{CaseID: caseID, Caller: identity.Of(ctx).GetSubject()}
+}
+
+// locked holds a case, reads its facts and decides on them. The facts that are
+// returned are those decided on, but for the circle, that a publication asks for.
+func (s *Service) locked(ctx context.Context, tx pgx.Tx, q data.FactsQuery) (data.Facts, error) {
+	if err := data.Lock(ctx, tx, q.CaseID); err != nil {
+		return data.Facts{}, err
+	}
+	f, ok, err := facts(ctx, tx, q)
+	if err != nil {
+		return data.Facts{}, err
+	}
+	r := authz.Resource{"kind": kind, "id": q.CaseID}
+	if ok {
+		r = s.resource(f)
+	}
+	if ok && q.Circle != "" {
+		r["circle"] = q.Circle
+	}
+	if _, err := authz.Decide(ctx, "", r); err != nil {
+		return data.Facts{}, err
+	}
+	if !ok {
+		return data.Facts{}, fault.NotFound()
+	}
+	f.UpdateTime = identity.Now(ctx)
+	return f, nil
+}
+
+// change does a deed to a case and answers with what the caller may read of it. A
+// deed that says false changed nothing.
+func (s *Service) change(ctx context.Context, q data.FactsQuery, deed func(pgx.Tx, *keys.Key, *biz.Case) (bool, error)) (*casesv1.Case, error) {
+	var answer *casesv1.Case
+	err := authz.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		f, err := s.locked(ctx, tx, q)
+		if err != nil {
+			return err
+		}
+		key, err := data.Key(ctx, tx, s.Keys, f.ID)
+		if err != nil {
+			return err
+		}
+		before := f.Case
+		changed, err := deed(tx, key, &f.Case)
+		if err != nil {
+			return err
+		}
+		if changed {
+			if err := data.Save(ctx, tx, f.Case); err != nil {
+				return err
+			}
+		} else {
+			f.Case = before
+		}
+		answer, err = s.view(ctx, tx, key, f.Case)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// view is a case as the caller may read it: the author reads their own words and
+// the mapping, everyone else what others may read, or nothing while that is not there.
+func (s *Service) view(ctx context.Context, db data.DB, key *keys.Key, c biz.Case) (*casesv1.Case, error) {
+	m := message(c)
+	if c.Rendered() {
+		t, risk, err := data.Rendition(ctx, db, key, c.ID, c.Revision, biz.Level)
+		if err != nil {
+			return nil, err
+		}
+		m.WhatHappened, m.Question, m.Title, m.Theme = t.WhatHappened, t.Question, t.Title, t.Theme
+		m.Rendition = &casesv1.Rendition{
+			WhatHappened: t.WhatHappened, Question: t.Question, Title: t.Title,
+			Risk: &deidv1.Risk{Level: uint32(risk.Level), Sentence: risk.Sentence, Factors: risk.Factors},
+		}
+	}
+	if c.Author != identity.Of(ctx).GetSubject() {
+		return m, nil
+	}
+	t, err := data.Original(ctx, db, key, c)
+	if err != nil {
+		return nil, err
+	}
+	m.WhatHappened, m.Question, m.Title, m.Theme = t.WhatHappened, t.Question, t.Title, t.Theme
+	proposals, revision, err := data.Proposals(ctx, db, key, c)
+	if err != nil || revision != c.Revision {
+		return m, err
+	}
+	for i, p := range proposals {
+		m.Proposals = append(m.Proposals, &casesv1.Proposal{
+			Id: uint32(i + 1), Field: biz.FieldNames[p.Field], Choice: p.Choice,
+			Span: &deidv1.Span{
+				Start: p.Start, End: p.End, Type: p.Type, Text: p.Text, Entity: p.Entity, Confidence: p.Confidence,
+				Proposal: p.Replacement, Why: p.Why,
+			},
+		})
+	}
+	return m, nil
+}
+
+// message is a case without its texts.
+func message(c biz.Case) *casesv1.Case {
+	m := &casesv1.Case{
+		Id: c.ID, Status: c.Status, Revision: uint32(c.Revision), BasisRevision: uint32(c.BasisRevision), Author: c.Author,
+		Unit: c.Unit, Audience: c.Audience, Circle: c.Circle, SecondReader: c.SecondReader, ReleasedBy: c.ReleasedBy,
+		ClosedReason: c.ClosedReason, CreateTime: timestamppb.New(c.CreateTime), UpdateTime: timestamppb.New(c.UpdateTime),
+	}
+	if c.Circle != "" {
+		m.PublicId = c.PublicID
+	}
+	return m
+}
+
+// asked is the answer to a question to another service that failed: its own refusal, or that it cannot be asked now.
+func asked(err error) error {
+	if fault.ReasonOf(err) == faultv1.Reason_REASON_INTERNAL {
+		return fault.Unavailable(err)
+	}
+	return err
+}
+
+// read is the answer to a failed read after a decision. A case whose key went in between is refused the next time.
+func read(err error) error {
+	if err == data.ErrErased {
+		return fault.Unavailable(err)
+	}
+	return pgdb.Fault(err)
+}
