@@ -5,7 +5,8 @@
 //
 // All test binaries of one user share one private server, started by the first that needs it and
 // stopped when none has used it for half a minute. ZIJLICHT_DATABASE_URL names another server to
-// use; its user must be allowed to create databases and roles.
+// use; its user must be allowed to create databases and roles. There the roles zl_<node>_<service>
+// stay, and the template databases until the next test process sweeps them.
 package pgtest
 
 import (
