@@ -62,7 +62,7 @@ func TestCommands(t *testing.T) {
 		{"", "member list", "Er doet nog geen organisatie mee.", ""},
 		{"", "member add --id " + noord + " --name Noord --keys " + keyFile(t, noordKey.Public()), "De organisatie doet nu mee. (Wijziging 2.)", ""},
 		{"", "member add --id " + zuid + " --name Zuid --kind municipality --keys " + node.URL, "doet nu mee", ""},
-		{"", "member add --id " + noord + " --name Noord --keys " + keyFile(t, newKey(t).Public()), "", "doet al mee"},
+		{"", "member add --id " + noord + " --name Noord --keys " + keyFile(t, members.Public(newKey(t)).Keys...), "", "doet al mee"},
 		{"", "member add --id https://west.example --name West --keys " + keyFile(t, newKey(t)), "", "geheime sleutel"},
 		{"", "member add --id https://west.example --name West --keys /nergens", "", "geen sleutels lezen"},
 		{"", "member add --id https://west.example --name West --keys http://west.example/jwks", "", "geen sleutels lezen"},
@@ -78,7 +78,7 @@ func TestCommands(t *testing.T) {
 		{"", "circle resume schulden", "loopt weer", ""},
 		{"", "mark grant " + noord + " lateral-review", "heeft nu dit keurmerk", ""},
 		{"", "mark revoke " + noord + " member", "niet meer", ""},
-		{"", "member keys " + noord + " --keys " + keyFile(t, newKey(t).Public()), "vervangen", ""},
+		{"", "member keys " + noord + " --keys " + keyFile(t, members.Public(newKey(t)).Keys...), "vervangen", ""},
 		{"", "member suspend " + noord, "staat nu stil", ""},
 		{"nee\n", "member remove " + noord, "", "Er is niets verwijderd"},
 		{"", "member remove " + noord, "", "Er is niets verwijderd"},
@@ -117,7 +117,7 @@ func TestCommandsForPrograms(t *testing.T) {
 	if out, err := b.do(t, "", "log", "--json"); err != nil || out != "[]\n" {
 		t.Errorf("empty log: %q %v", out, err)
 	}
-	out, err := b.do(t, "", "member", "add", "--json", "--by", "robot", "--id", noord, "--name", "Noord", "--keys", keyFile(t, newKey(t).Public()))
+	out, err := b.do(t, "", "member", "add", "--json", "--by", "robot", "--id", noord, "--name", "Noord", "--keys", keyFile(t, members.Public(newKey(t)).Keys...))
 	if err != nil || out != `{"serial":2,"changed":true}`+"\n" {
 		t.Errorf("change: %q %v", out, err)
 	}
