@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test, however that ends
-		server.Close()
+		_ = server.Close()
 	}()
 	fmt.Fprintln(os.Stdout, "http://"+listener.Addr().String()+anchor.MembersPath)
 	if err := server.Serve(listener); err != http.ErrServerClosed {
