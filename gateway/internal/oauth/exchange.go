@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,7 +93,8 @@ func (c *PeerClient) forget(peer Peer, as Acting, refused string) {
 // everything made anew, because a server may have used up what it saw.
 func (c *PeerClient) exchange(ctx context.Context, peer Peer, as Acting) (heldToken, error) {
 	fresh, err := c.exchangeOnce(ctx, peer, as)
-	if e, ok := err.(*PeerError); ok && e.Code == "use_dpop_nonce" {
+	var refused *PeerError
+	if errors.As(err, &refused) && refused.Code == "use_dpop_nonce" {
 		return c.exchangeOnce(ctx, peer, as)
 	}
 	return fresh, err

@@ -99,10 +99,9 @@ type node struct {
 
 	mu      sync.Mutex
 	refused []oauth.Refused
-	log     strings.Builder
 }
 
-func startNode(t *testing.T, c *clock, fed *federation, edit ...func(*oauth.Config)) *node {
+func startNode(t testing.TB, c *clock, fed *federation, edit ...func(*oauth.Config)) *node {
 	t.Helper()
 	sql, err := os.ReadFile("../../migrations/0001_oauth.sql")
 	if err != nil {
@@ -179,7 +178,7 @@ func (n *node) replayRows(t *testing.T, kind string) (rows int) {
 	return rows
 }
 
-func newKey(t *testing.T) jose.JSONWebKey {
+func newKey(t testing.TB) jose.JSONWebKey {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -188,7 +187,7 @@ func newKey(t *testing.T) jose.JSONWebKey {
 	return withKID(t, jose.JSONWebKey{Key: k, Algorithm: "ES256", Use: "sig"})
 }
 
-func withKID(t *testing.T, jwk jose.JSONWebKey) jose.JSONWebKey {
+func withKID(t testing.TB, jwk jose.JSONWebKey) jose.JSONWebKey {
 	t.Helper()
 	sum, err := jwk.Thumbprint(crypto.SHA256)
 	if err != nil {
@@ -199,7 +198,7 @@ func withKID(t *testing.T, jwk jose.JSONWebKey) jose.JSONWebKey {
 }
 
 // load gives a key the way a node gets it: from a file.
-func load(t *testing.T, jwk jose.JSONWebKey) oauth.SigningKey {
+func load(t testing.TB, jwk jose.JSONWebKey) oauth.SigningKey {
 	t.Helper()
 	raw, err := json.Marshal(jwk)
 	if err != nil {
@@ -216,7 +215,7 @@ func load(t *testing.T, jwk jose.JSONWebKey) oauth.SigningKey {
 	return k
 }
 
-func sign(t *testing.T, key jose.JSONWebKey, typ string, embed bool, claims any) string {
+func sign(t testing.TB, key jose.JSONWebKey, typ string, embed bool, claims any) string {
 	t.Helper()
 	opts := &jose.SignerOptions{EmbedJWK: embed}
 	if typ != "" {
@@ -269,7 +268,7 @@ type claims = map[string]any
 
 // attempt is a token request that is right in every respect until a test spoils it.
 type attempt struct {
-	t                              *testing.T
+	t                              testing.TB
 	owner                          *node
 	grant, client, proof           claims
 	grantKey, clientKey, proofKey  jose.JSONWebKey
@@ -286,13 +285,13 @@ type reader struct {
 	key, dpop jose.JSONWebKey
 }
 
-func newReader(t *testing.T, fed *federation, id string, scopes ...string) reader {
+func newReader(t testing.TB, fed *federation, id string, scopes ...string) reader {
 	r := reader{id: id, key: newKey(t), dpop: newKey(t)}
 	fed.admit(id, r.key.Public(), scopes...)
 	return r
 }
 
-func (r reader) attempt(t *testing.T, owner *node) *attempt {
+func (r reader) attempt(t testing.TB, owner *node) *attempt {
 	now := owner.clock.Now().Unix()
 	return &attempt{
 		t: t, owner: owner, grantKey: r.key, clientKey: r.key, proofKey: r.dpop,
@@ -352,7 +351,7 @@ func (a *attempt) send() answer {
 	return do(a.t, req)
 }
 
-func do(t *testing.T, req *http.Request) answer {
+func do(t testing.TB, req *http.Request) answer {
 	t.Helper()
 	res, err := http.DefaultClient.Do(req.WithContext(t.Context()))
 	if err != nil {
@@ -378,7 +377,7 @@ func (a answer) wants(t *testing.T, status int, code, reason string) {
 	}
 }
 
-func (a answer) wantsToken(t *testing.T) string {
+func (a answer) wantsToken(t testing.TB) string {
 	t.Helper()
 	if a.status != 200 || a.token() == "" {
 		t.Fatalf("answered %d %s, want a token", a.status, a.raw)

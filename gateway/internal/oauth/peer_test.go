@@ -18,7 +18,7 @@ import (
 )
 
 // pair is two organisations that trust each other: the reader's client and the owner's node.
-func pair(t *testing.T) (noord, zuid *node, client *oauth.PeerClient) {
+func pair(t testing.TB) (noord, zuid *node, client *oauth.PeerClient) {
 	t.Helper()
 	c, fed := newClock(), newFederation()
 	noord, zuid = startNode(t, c, fed), startNode(t, c, fed)
@@ -42,7 +42,7 @@ func reviewer(c *clock) oauth.Acting {
 	}
 }
 
-func request(t *testing.T, method, url, body string) *http.Request {
+func request(t testing.TB, method, url, body string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
@@ -184,7 +184,7 @@ func TestPeerClientMeetsOneChallenge(t *testing.T) {
 		bodies.Store(asked.Add(1), string(body))
 		w.Header().Set("WWW-Authenticate", `DPoP error="use_dpop_nonce"`)
 		w.Header().Set("DPoP-Nonce", "fresh")
-		w.WriteHeader(401)
+		w.WriteHeader(http.StatusUnauthorized)
 	})
 	got := ask(t, client, zuid.peer(), reviewer(noord.clock), request(t, "POST", zuid.Resource+"/fussy", "text"))
 	if got.status != 401 || asked.Load() != 2 {

@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -97,6 +98,17 @@ func TestSweep(t *testing.T) {
 		if n, err := owner.Sweep(t.Context()); err != nil || n != c.swept {
 			t.Errorf("after %v: swept %d (%v), want %d", c.after, n, err, c.swept)
 		}
+	}
+}
+
+// Run ends with its context and has no other end.
+func TestRunEnds(t *testing.T) {
+	t.Parallel()
+	owner := startNode(t, newClock(), newFederation())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := owner.Run(ctx); err != nil {
+		t.Error(err)
 	}
 }
 
