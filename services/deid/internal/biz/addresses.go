@@ -14,8 +14,9 @@ var notStreet = set(`onderweg vanweg halverweg snelweg fietspad voetpad aanleg w
 	werkweg leerpad ontwikkelpad struikelpad rijweg afweg bijweg olifantenpad padweg belastingdienst schilderijstraat buurtpad park dijk weg pad
 	straat laan plein`)
 
-func streetWord(lower string) (strong, weak bool) {
-	if notStreet[lower] {
+// streetWord tells by its ending whether a word is a street; named says that a capital makes it a name.
+func streetWord(lower string, named bool) (strong, weak bool) {
+	if notStreet[lower] && !named {
 		return false, false
 	}
 	for _, s := range streetSuffix {
@@ -41,11 +42,11 @@ func (d *document) addresses() {
 		if !t.word || t.num || !d.free(i) {
 			continue
 		}
-		strong, weak := streetWord(t.lower)
+		strong, weak := streetWord(t.lower, t.upper && !t.sentence)
 		h := d.houseNumber(i + 1)
 		numbered := h > i+1
 		switch {
-		case strong && (t.upper || numbered), weak && numbered && t.upper && (!t.sentence || d.addressEnds(h)):
+		case strong && (t.upper || numbered || d.at(i).low && len(t.lower) > 8 && d.cue(i, 2, func(w string) bool { return w == "de" || w == "het" }) && !common[t.lower]), weak && numbered && t.upper && (!t.sentence || d.addressEnds(h)):
 			conf := 0.95
 			if !numbered {
 				conf = 0.8
@@ -116,7 +117,7 @@ func (d *document) streetStart(i int) int {
 			a = k
 		} else if !streetTitles[t.lower] {
 			break
-		} else if d.lowered && t.lower != "de" && t.lower != "het" && t.lower != "van" && t.lower != "der" && t.lower != "den" {
+		} else if d.at(i).low && t.lower != "de" && t.lower != "het" && t.lower != "van" && t.lower != "der" && t.lower != "den" {
 			a = k
 		}
 	}

@@ -66,7 +66,7 @@ func (d *document) age(i int) bool {
 			return false
 		case pv == "van" && d.cue(i-1, 3, func(w string) bool { return childWords[w] }), d.at(i-1).text == "(", d.at(i-1).text == "," && d.personAt(i-2):
 			return d.take(i, i+1, Age, 0.9, "leeftijd")
-		case ageBefore[pv] && (agePronouns[d.prev(i-1)] || d.personAt(i-2) || d.cue(i, 4, func(w string) bool { return agePronouns[w] && w != "die" })):
+		case ageBefore[pv] && (agePronouns[d.prev(i-1)] || childWords[d.prev(i-1)] || d.personAt(i-2) || d.cue(i, 4, func(w string) bool { return agePronouns[w] && w != "die" })):
 			return d.take(i, i+1, Age, 0.85, "leeftijd")
 		}
 	}
@@ -92,14 +92,14 @@ func (d *document) age(i int) bool {
 		if who == "nu" || who == "pas" || who == "net" || who == "ben" || who == "is" {
 			who = d.prev(i - 2)
 		}
-		if agePronouns[who] || d.personAt(i-2) || d.personAt(i-3) || pv == "nu" && d.cue(i-1, 3, func(w string) bool { return agePronouns[w] }) {
+		if agePronouns[who] || childWords[who] || d.personAt(i-2) || d.personAt(i-3) || pv == "nu" && d.cue(i-1, 3, func(w string) bool { return agePronouns[w] }) {
 			return d.take(i, i+1, Age, 0.85, "leeftijd")
 		}
 		if d.at(i-2).sentence || pv == "is" && d.cue(i, 3, func(w string) bool { return agePronouns[w] }) {
 			return d.take(i, i+1, Age, 0.6, "mogelijk een leeftijd")
 		}
 	}
-	if ends && pv == "van" && n > 0 && childWords[d.prev(i-1)] {
+	if pv == "van" && n > 0 && (childWords[d.prev(i-1)] || d.personAt(i-2)) && !notAnAge[nx] && !unitAfter[nx] && d.at(i+1).text != "%" && months[nx] == 0 {
 		return d.take(i, i+1, Age, 0.85, "leeftijd")
 	}
 	// The rest of a list: "58 en 55", "6, 8 en 10".

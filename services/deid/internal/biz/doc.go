@@ -22,6 +22,7 @@ type token struct {
 	placed      bool // part of a label of ours
 	allowed     bool // on the allow list
 	neutral     bool // a law, method, national body or tool
+	low         bool // its line, or all of the text, is written without capitals
 	claim       int  // 1 + index of the finding it belongs to
 }
 
@@ -41,7 +42,6 @@ type document struct {
 	text     string
 	tok      []token
 	found    []finding
-	lowered  bool            // written without capitals
 	seenLow  map[string]bool // words that also occur without a capital
 	capsLine map[int]bool    // token index of lines wholly in capitals
 }
@@ -123,9 +123,7 @@ func newDocument(text string) *document {
 		if !t.word {
 			switch t.text {
 			case ".":
-				if !(i > 0 && d.tok[i-1].word && !t.gap && (abbreviations[d.tok[i-1].lower] || single(d.tok[i-1]))) {
-					begin = true
-				}
+				begin = begin || d.endsSentence(i)
 			case "!", "?", ":", "•", "…":
 				begin = true
 			}
@@ -143,22 +141,32 @@ func newDocument(text string) *document {
 			d.seenLow[t.lower] = true
 		}
 	}
-	d.lowered = starts > 0 && capital*3 < starts
-	d.markCapsLines()
+	d.markLines(starts > 0 && capital*3 < starts)
 	return d
 }
 
-// markCapsLines finds headings: lines of two words or more that are wholly in capitals.
-func (d *document) markCapsLines() {
+// markLines finds headings, which are lines of two words or more wholly in capitals, and lines without capitals.
+func (d *document) markLines(lowered bool) {
 	d.capsLine = make(map[int]bool)
 	for i := 0; i < len(d.tok); {
-		j, words, caps := i, 0, 0
+		j, words, caps, starts, capital := i, 0, 0, 0, 0
 		for ; j < len(d.tok) && (j == i || !d.tok[j].line); j++ {
 			if d.tok[j].word && !d.tok[j].num {
 				words++
+				if d.tok[j].sentence {
+					starts++
+					if d.tok[j].upper {
+						capital++
+					}
+				}
 				if d.tok[j].caps {
 					caps++
 				}
+			}
+		}
+		if lowered || starts > 0 && capital*3 < starts {
+			for k := i; k < j; k++ {
+				d.tok[k].low = true
 			}
 		}
 		if words >= 2 && caps == words {
@@ -168,6 +176,20 @@ func (d *document) markCapsLines() {
 		}
 		i = j
 	}
+}
+
+// endsSentence reports whether the full stop at token i is more than the mark of an abbreviation or initial.
+func (d *document) endsSentence(i int) bool {
+	if i == 0 || d.tok[i].gap {
+		return true
+	}
+	p := &d.tok[i-1]
+	switch {
+	case single(*p):
+		n := d.at(i + 1)
+		return i > 1 && d.tok[i-2].lower == "persoon" || n.gap && n.upper && common[n.lower] && !surnames[n.lower]
+	}
+	return !abbreviations[p.lower]
 }
 
 func single(t token) bool { return t.upper && t.end-t.start == 1 }

@@ -63,8 +63,8 @@ func (d *document) recognise(o Options) {
 	d.codes()
 	allowed := d.allow(o.Allow)
 	d.markNeutral()
+	d.addresses() // before the dates: 9-1 behind a street is a house number
 	d.dates()
-	d.addresses()
 	d.ids()
 	d.originsAndWork()
 	d.names()

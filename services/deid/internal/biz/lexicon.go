@@ -71,8 +71,9 @@ func list(s string) []string {
 
 // phrases finds phrases of one or more tokens; value is the caller's.
 type phrases struct {
-	exact bool // capitals count
-	first map[string][]phrase
+	exact bool                // capitals count
+	first map[string][]phrase // by the first word, or the first two
+	opens map[string]bool     // words that begin a phrase of two or more
 }
 
 type phrase struct {
@@ -80,7 +81,9 @@ type phrase struct {
 	value int
 }
 
-func newPhrases(exact bool) *phrases { return &phrases{exact: exact, first: make(map[string][]phrase)} }
+func newPhrases(exact bool) *phrases {
+	return &phrases{exact: exact, first: make(map[string][]phrase), opens: make(map[string]bool)}
+}
 
 func (p *phrases) add(s string, value int) {
 	tok := tokenise(valid(s))
@@ -88,6 +91,10 @@ func (p *phrases) add(s string, value int) {
 		return
 	}
 	key := tok[0].lower
+	if len(tok) > 1 {
+		p.opens[key] = true
+		key += " " + tok[1].lower
+	}
 	p.first[key] = append(p.first[key], phrase{tok, value})
 }
 
@@ -99,7 +106,17 @@ func (p *phrases) addAll(all []string, value int) {
 
 // match returns the length in tokens of the longest phrase at i, and its value; 0 if there is none.
 func (p *phrases) match(tok []token, i int) (n, value int) {
-	for _, ph := range p.first[tok[i].lower] {
+	n, value = p.among(tok, i, p.first[tok[i].lower])
+	if i+1 < len(tok) && p.opens[tok[i].lower] {
+		if n2, v2 := p.among(tok, i, p.first[tok[i].lower+" "+tok[i+1].lower]); n2 > n {
+			return n2, v2
+		}
+	}
+	return n, value
+}
+
+func (p *phrases) among(tok []token, i int, all []phrase) (n, value int) {
+	for _, ph := range all {
 		if len(ph.tok) <= n || i+len(ph.tok) > len(tok) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package biz
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -8,8 +9,8 @@ import (
 // everywhere finds what was found once in every other place of the document: later mentions, possessives, lower case.
 func (d *document) everywhere() {
 	known := make(map[string]float64)
-	names := newPhrases(true)
-	seen := make(map[string]bool)
+	names := make(map[string]int)      // the exact words of a place or organisation
+	lengths := make(map[string]uint64) // the lengths in tokens that a first word occurs with
 	for k := range d.found {
 		f := &d.found[k]
 		switch {
@@ -21,9 +22,9 @@ func (d *document) everywhere() {
 				}
 			}
 		case (f.typ == Organisation || f.typ == Location) && f.conf >= 0.6:
-			if s := d.text[d.tok[f.a].from:d.tok[f.b-1].to]; !seen[s] && d.tok[f.a].upper && !(f.b == f.a+1 && common[d.tok[f.a].lower]) {
-				seen[s] = true
-				names.add(s, k+1)
+			if s := d.text[d.tok[f.a].from:d.tok[f.b-1].to]; names[s] == 0 && f.b-f.a < 64 && d.tok[f.a].upper && !(f.b == f.a+1 && common[d.tok[f.a].lower]) {
+				names[s] = k + 1
+				lengths[d.tok[f.a].text] |= 1 << (f.b - f.a)
 			}
 		}
 	}
@@ -32,7 +33,7 @@ func (d *document) everywhere() {
 		if !t.word || !d.free(i) {
 			continue
 		}
-		if n, k := names.match(d.tok, i); n > 0 && t.upper {
+		if n, k := d.longest(names, lengths[t.text], i); n > 0 {
 			f := d.found[k-1]
 			d.takeKind(i, i+n, f.typ, f.conf, "komt vaker voor in de tekst", f.kind)
 			continue
@@ -52,6 +53,20 @@ func (d *document) everywhere() {
 		}
 		d.take(i, b, Person, 0.85, "deze naam komt vaker voor in de tekst")
 	}
+}
+
+// longest looks up the longest of the given lengths at token i.
+func (d *document) longest(names map[string]int, lengths uint64, i int) (n, value int) {
+	for lengths != 0 {
+		n = bits.Len64(lengths) - 1
+		lengths &^= 1 << n
+		if i+n <= len(d.tok) {
+			if k := names[d.text[d.tok[i].from:d.tok[i+n-1].to]]; k > 0 {
+				return n, k
+			}
+		}
+	}
+	return 0, 0
 }
 
 func (d *document) known(known map[string]float64, i int) bool {

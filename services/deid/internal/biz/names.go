@@ -138,6 +138,8 @@ func (d *document) midSentence(i int, pv string) {
 	switch {
 	case d.ageFollows(b):
 		d.person(i, 0.9, "er volgt een leeftijd")
+	case pv == "van" && !name && strings.HasPrefix(d.prev(i-1), "huur"):
+		d.takeKind(i, b, Organisation, 0.7, "daar wordt van gehuurd", kindHousing)
 	case placePrepositions[pv] && !ambiguous || pv == "dorpje" || pv == "stadje":
 		d.takeKind(i, b, Location, 0.7, "naam na een woord voor een plaats", kindNone)
 	case (t.lower == "de" || t.lower == "het") && b > i+1 && !relations[pv] && !titles[pv]:
@@ -281,13 +283,16 @@ func (d *document) placeAt(i int) bool {
 	return d.take(i, b, Location, 0.9, "plaats uit de lijst")
 }
 
+// maxInitials bounds how far a look ahead may go, so that no text takes more than linear time.
+const maxInitials = 8
+
 // initials finds "G.A. Naam" and "J. van der Naam".
 func (d *document) initials(i int) bool {
 	b := i
-	for single(*d.at(b)) && d.at(b+1).text == "." && d.joined(b) && (b == i || !d.at(b).line) {
+	for b-i < 2*maxInitials && single(*d.at(b)) && d.at(b+1).text == "." && d.joined(b) && (b == i || !d.at(b).line) {
 		b += 2
 	}
-	for particles[d.at(b).lower] && !d.at(b).line {
+	for n := 0; n < 4 && particles[d.at(b).lower] && !d.at(b).line; n++ {
 		b++
 	}
 	if !d.at(b).upper || d.at(b).line || d.at(b).caps && d.at(b).end-d.at(b).start < 3 || d.isNeutral(b) {
@@ -326,6 +331,9 @@ func (d *document) seqEnd(i int) int {
 			return b
 		case t.upper && !t.sentence && single(*t) && d.at(b+1).text == "." && d.joined(b) && d.free(b+1):
 			b += 2
+			if d.at(b).sentence {
+				return b - 1
+			}
 			if !d.at(b).upper && !particles[d.at(b).lower] {
 				return b
 			}
@@ -342,11 +350,14 @@ func (d *document) seqEnd(i int) int {
 			if t.lower == "van" && k == b+1 && ok && (d.isPlace(k) && !surnames[low.lower] || low.caps || orgEnding(low.lower) != kindNone) {
 				ok = false // "Jan van Saxion", "Jan van GGZ"
 			}
+			if d.at(i).low && !ok && !low.upper && unusual(low) && (t.lower == "el" || t.lower == "al" || t.lower == "ben" || t.lower == "der" || t.lower == "van" && (d.at(k-1).lower == "der" || d.at(k-1).lower == "den")) {
+				ok = true
+			}
 			if !ok || !d.freeRange(b, k+1) || low.line {
 				return b
 			}
 			b = k + 1
-		case !d.tok[i].upper && !t.upper && t.word && t.digits == 0 && b == i+1 && surnameLike(t.lower) && !common[t.lower]:
+		case !d.tok[i].upper && !t.upper && t.word && t.digits == 0 && b == i+1 && !common[t.lower] && (surnameLike(t.lower) || d.at(i).low && unusual(t)):
 			b++
 		default:
 			return b
@@ -356,40 +367,3 @@ func (d *document) seqEnd(i int) int {
 }
 
 func orgNoun(w string) bool { return orgHead(w) != kindNone || common[w] && !surnames[w] }
-
-// lowerName finds names written without a capital.
-func (d *document) lowerName(i int) {
-	t := &d.tok[i]
-	n := t.end - t.start
-	if n < 3 || t.digits > 0 || common[t.lower] && !(d.lowered && d.ageFollows(i+1) && !numbersWord(t.lower)) {
-		return
-	}
-	pv := d.prev(i)
-	cue := titles[pv] && pv != "baby" && pv != "kleine" && pv != "meester" && pv != "juf" || relations[pv]
-	known := given[t.lower] || givenAmbiguous[t.lower] && d.lowered
-	switch {
-	case placePrepositions[pv] && d.lowered && d.isPlace(i):
-		k, _ := places.match(d.tok, i)
-		d.take(i, i+k, Location, 0.8, "plaats uit de lijst")
-	case known && (d.lowered && (given[t.lower] || cue) || cue):
-		d.person(i, 0.85, "voornaam uit de lijst")
-	case d.joined(i) && d.at(i+1).text != "," && d.at(i+1).text != "." && d.at(i+1).text != ":" && d.at(i+1).text != ")":
-	case cue && (surnameLike(t.lower) && (titles[pv] || d.lowered)):
-		d.person(i, 0.8, "staat na een aanspreekvorm of rol")
-	case d.lowered && d.ageFollows(i+1) && !relations[t.lower] && !titles[t.lower] && !placePrepositions[pv] && !childWords[t.lower]:
-		d.person(i, 0.8, "er volgt een leeftijd")
-	case d.lowered && surnames[t.lower] && (d.prev(i) == "van" || particles[pv]) && !common[t.lower] && d.cue(i, 3, func(w string) bool { return titles[w] || given[w] }):
-		d.person(i, 0.7, "achternaam uit de lijst")
-	case d.lowered && n >= 4 && pv == "dat" && d.next(i) == "van":
-		d.person(i, 0.5, "mogelijk een naam")
-	case d.lowered && n >= 3 && (pv == "van" && workWords[d.prev(i-1)] || pv == "bij" && workWords[d.prev(i-1)]) && !orgNoun(t.lower):
-		d.takeKind(i, i+1, Organisation, 0.6, "naam achter een woord over werk", kindWork)
-	case d.lowered && d.at(i-1).text == "(" && d.at(i+1).text == ")" && n <= 5 && !strings.ContainsAny(t.lower, "aeiouy"):
-		d.takeKind(i, i+1, Organisation, 0.6, "afkorting tussen haakjes", d.kindNear(i))
-	}
-}
-
-func numbersWord(w string) bool {
-	_, ok := numberWords[w]
-	return ok || childWords[w] || relations[w] || titles[w]
-}

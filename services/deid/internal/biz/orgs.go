@@ -97,7 +97,7 @@ func (d *document) organisationAt(i int) bool {
 		return d.takeKind(i, b, Organisation, 0.85, "naam van een organisatie", k)
 	}
 	b := d.capitals(i)
-	if k := orgEnding(d.tok[b-1].lower); k != kindNone && !(t.sentence && b == i+1 && (common[t.lower] || d.seenLow[t.lower])) && !common[t.lower] {
+	if k := orgEnding(d.tok[b-1].lower); k != kindNone && !(b == i+1 && orgHead(t.lower) != kindNone && t.sentence) && !(t.sentence && b == i+1 && (common[t.lower] || d.seenLow[t.lower])) && !common[t.lower] {
 		return d.takeKind(i, b, Organisation, 0.85, "naam van een organisatie", k)
 	}
 	if t.sentence {

@@ -30,7 +30,7 @@ func (d *document) originsAndWork() {
 		if !t.word || t.num || !d.free(i) {
 			continue
 		}
-		if originWord(t.lower) && (t.upper || d.lowered && len(t.text) > 4) {
+		if originWord(t.lower) && (t.upper || d.at(i).low && len(t.text) > 4) {
 			stem := d.joined(i) && d.at(i+1).text == "-" && d.joined(i+1)
 			if !languageBefore[d.prev(i)] || strings.HasSuffix(t.lower, "se") {
 				d.take(i, i+1, Nationality, 0.85, "afkomst")
@@ -40,7 +40,7 @@ func (d *document) originsAndWork() {
 			}
 			continue
 		}
-		if n, _ := countries.match(d.tok, i); n > 0 && (t.upper || d.lowered && (fromWords[d.prev(i)] || d.prev(i) == "in" || d.prev(i) == "naar")) {
+		if n, _ := countries.match(d.tok, i); n > 0 && (t.upper || d.at(i).low && (fromWords[d.prev(i)] || d.prev(i) == "in" || d.prev(i) == "naar")) {
 			typ := Location
 			if fromWords[d.prev(i)] || d.at(i-1).text == "(" || d.at(i-1).text == ":" || d.cue(i, 4, func(w string) bool { return fromWords[w] && w != "geboren" }) {
 				typ = Nationality

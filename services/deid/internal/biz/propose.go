@@ -14,6 +14,7 @@ const (
 	labelContact = "[contactgegeven weggehaald]"
 	labelDate    = "[datum weggehaald]"
 	labelWord    = "[weggehaald]"
+	labelName    = "[naam weggehaald]"
 )
 
 var seasons = []string{"de winter", "de winter", "het voorjaar", "het voorjaar", "het voorjaar", "de zomer", "de zomer", "de zomer",
@@ -51,7 +52,7 @@ const (
 	originCountry = "een ander land"
 	originNoun    = "iemand met een andere afkomst"
 	originAdj     = "buitenlandse"
-	workLabel     = "werkend in een bijzonder beroep"
+	workLabel     = "vakman of vakvrouw"
 	workNoun      = "iemand met een bijzonder beroep"
 )
 
@@ -59,7 +60,7 @@ var vocabulary = newPhrases(false)
 
 func init() {
 	add := func(all ...string) { vocabulary.addAll(all, 1) }
-	add(labelNumber, labelAddress, labelContact, labelDate, labelWord, originCountry, originNoun, originAdj, workLabel, workNoun)
+	add(labelNumber, labelAddress, labelContact, labelDate, labelWord, labelName, originCountry, originNoun, originAdj, workLabel, workNoun)
 	for _, s := range seasons {
 		add(s, "in "+s, "een dag in "+s)
 	}
@@ -115,7 +116,7 @@ func (d *document) propose(f *finding, labels []string) string {
 
 func byArticle(pv string, l [3]string) string {
 	switch pv {
-	case "de", "een", "deze", "die", "onze", "hun", "haar", "zijn", "mijn":
+	case "de", "een", "deze", "die", "onze", "enige", "oude", "voormalige", "vroegere", "hun", "haar", "zijn", "mijn":
 		return l[1]
 	case "het", "dit", "dat", "ons":
 		return l[2]
@@ -151,7 +152,8 @@ func (d *document) label(f *finding, labels []string) string {
 				switch {
 				case adjective:
 					return a.ad
-				case pv == "van" || pv == "en" || pv == "of" || nx == "jaar" || nx == "jr" || nx == "en" || d.at(f.a-1).text == ",":
+				case pv == "van" || pv == "en" || pv == "of" || nx == "jaar" || nx == "jr" || nx == "en" || d.at(f.a-1).text == "," ||
+					d.at(f.b).text == "," && d.numberAt(f.b+1) > 0:
 					return a.range_
 				}
 				return a.plain
@@ -166,6 +168,9 @@ func (d *document) label(f *finding, labels []string) string {
 		}
 		return byArticle(pv, placeLabels[0])
 	case Organisation:
+		if orgHead(pv) != kindNone {
+			return labelName
+		}
 		k := f.kind
 		if k == kindNone {
 			k = kindOther
@@ -183,10 +188,7 @@ func (d *document) label(f *finding, labels []string) string {
 		}
 		return originNoun
 	case ProfessionRare:
-		if pv == "" {
-			return workNoun
-		}
-		return workLabel
+		return byArticle(pv, [3]string{workNoun, workLabel, workLabel})
 	}
 	return labelNumber
 }
