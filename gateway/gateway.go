@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/grpc"
 
@@ -50,13 +51,15 @@ type Config struct {
 	Pool            *pgxpool.Pool
 	// Conn reaches the node's services, the gateway's own gRPC services among them.
 	Conn grpc.ClientConnInterface
-	// CallerKey signs who calls, OAuthKey signs grants and tokens, Keys seals names, PairwiseKey hides people from peers.
-	Signer      *identity.Signer
-	OAuthKey    oauth.SigningKey
+	// Signer states who calls, Keys seals names, PairwiseKey hides people from peers.
+	Signer *identity.Signer
+	// OAuthKey is the file of the key that EnsureKey made.
+	OAuthKey    string
 	Keys        *keys.Master
 	PairwiseKey []byte
-	// Members is where the anchor's document comes from.
-	Members federation.Config
+	// AnchorIssuer and AnchorKeys are pinned; MembersURL is where the anchor's document is fetched.
+	AnchorIssuer, MembersURL string
+	AnchorKeys               jose.JSONWebKeySet
 	// Anchor serves the anchor's own paths, on the anchor's node only.
 	Anchor http.Handler
 	// Security takes note of calls that never reach a decision.
@@ -87,11 +90,17 @@ func New(c Config) (*Gateway, error) {
 	if g.words, err = loadWords(); err != nil {
 		return nil, err
 	}
-	if g.members, err = federation.NewMembers(c.Members); err != nil {
+	if g.members, err = federation.NewMembers(federation.Config{
+		Pool: c.Pool, URL: c.MembersURL, Issuer: c.AnchorIssuer, Keys: c.AnchorKeys, Logger: c.Log, Now: c.Now,
+	}); err != nil {
 		return nil, fmt.Errorf("members: %w", err)
 	}
+	key, err := oauth.LoadSigningKey(c.OAuthKey)
+	if err != nil {
+		return nil, err
+	}
 	g.oauth, err = oauth.New(oauth.Config{
-		Issuer: c.EntityURL, Resource: c.EntityURL + federationPath, Pool: c.Pool, SigningKey: c.OAuthKey,
+		Issuer: c.EntityURL, Resource: c.EntityURL + federationPath, Pool: c.Pool, SigningKey: key,
 		Peers: peerTrust{g.members}, Clients: oauth.Clients{Pool: c.Pool, Now: c.Now},
 		Scopes: []string{scopeRead, scopeReview, scopeNotice},
 		Refused: func(ctx context.Context, r oauth.Refused) {
