@@ -48,7 +48,7 @@ func (d *document) originsAndWork() {
 			d.take(i, i+n, typ, 0.85, "land")
 			continue
 		}
-		if professions[t.lower] && d.worksAs(i) {
+		if (professions[t.lower] || strings.HasSuffix(t.lower, "wachter") && len(t.lower) > 9) && d.worksAs(i) {
 			d.take(i, i+1, ProfessionRare, 0.6, "werk dat weinig mensen hebben")
 		}
 	}
