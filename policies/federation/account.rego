@@ -8,7 +8,7 @@ package zijlicht.federation.account
 
 import data.zijlicht.federation.caller
 
-permits if input.action in {"circle.list", "colleague.list", "session.end", "session.read"}
+permits if input.action in {"circle.list", "colleague.list", "session.read"}
 
 visible if {
 	permits

@@ -42,7 +42,6 @@ calls := {
 	"decision.list": {"callers": {"person"}, "kinds": {"decision"}, "role": "privacy-officer", "active": false},
 	"decision.read": {"callers": {"person"}, "kinds": {"decision"}, "role": "privacy-officer", "active": false},
 	"session.read": {"callers": {"person"}, "kinds": {"account"}, "role": "none", "active": false},
-	"session.end": {"callers": {"person"}, "kinds": {"account"}, "role": "none", "active": false},
 	"colleague.list": {"callers": {"person"}, "kinds": {"account"}, "role": "none", "active": false},
 	"circle.list": {"callers": {"machine", "person"}, "kinds": {"circle"}, "role": "none", "active": false},
 	"grant.mint": {"callers": {"person"}, "kinds": {"peer"}, "role": "reviewer", "active": true},

@@ -20,6 +20,7 @@ for_this_circle if input.resource.grant_circle == input.resource.circle
 
 for_this_text if {
 	input.resource.basis_revision >= 1
+	input.resource.basis_revision <= 2147483647
 	input.resource.grant_revision == input.resource.basis_revision
 }
 

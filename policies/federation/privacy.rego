@@ -33,6 +33,7 @@ released_by_another if {
 
 released_as_it_is if {
 	input.resource.basis_revision >= 1
+	input.resource.basis_revision <= 2147483647
 	input.resource.release_revision == input.resource.basis_revision
 }
 

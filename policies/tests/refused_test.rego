@@ -121,7 +121,7 @@ others := {
 	"nobody": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": ""}], "outward": "caller.not_allowed", "codes": ["caller.not_allowed"]},
 	"another organisation's person": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://zuid.example"}], "outward": "not_found", "codes": ["caller.other_organisation"]},
 	"peer of the own organisation": {"sample": ["grant.exchange", 0], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://noord.example"}], "outward": "case.closed", "codes": ["caller.other_organisation"]},
-	"kind": {"sample": ["session.end", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "case"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
+	"kind": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "case"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
 	"register for another's case": {"sample": ["consent.register", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": "account-2"}, {"op": "replace", "path": "/resource/second_reader", "value": "account-2"}], "outward": "case.not_yours", "codes": ["case.not_yours"]},
 	"register on a closed case": {"sample": ["consent.register", 0], "ops": [{"op": "replace", "path": "/resource/status", "value": "closed"}], "outward": "case.stopped", "codes": ["case.stopped"]},
 	"a teammate lists grants": {"sample": ["consent.list", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": "account-3"}], "outward": "case.not_yours", "codes": ["case.not_yours"]},

@@ -32,6 +32,9 @@ func (p *Policy) Filter(ctx context.Context, in Input, cols Columns, firstArg in
 	if err != nil {
 		return Filter{}, err
 	}
+	if facts, _ := doc["resource"].(map[string]any); facts["id"] == nil {
+		facts["id"] = "" // a list is about no one thing
+	}
 	if err := p.valid(doc); err != nil {
 		return Filter{}, err
 	}
