@@ -232,3 +232,14 @@ func TestAddClientRefusesWhatCannotWork(t *testing.T) {
 		}
 	}
 }
+
+// A peer's name is an origin, whatever a register says: a bar or a path in it could make two subjects one.
+func TestPeerIsAnOrigin(t *testing.T) {
+	t.Parallel()
+	fed := newFederation()
+	owner := startNode(t, newClock(), fed)
+	for _, id := range []string{noord + "/x|y", noord + "/", "http://noord.example", "urn://noord"} {
+		r := newReader(t, fed, id, "case:read", "review:write")
+		r.attempt(t, owner).send().wants(t, 401, "invalid_client", "client.unknown")
+	}
+}
