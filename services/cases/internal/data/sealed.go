@@ -143,13 +143,61 @@ func AddRendition(ctx context.Context, db DB, key *keys.Key, c biz.Case, t biz.T
 }
 
 // Rendition is what others read of a revision.
-func Rendition(ctx context.Context, db DB, key *keys.Key, caseID string, revision int32, level string) (biz.Text, biz.Risk, error) {
+func Rendition(ctx context.Context, db DB, key *keys.Key, caseID string, revision int32) (biz.Text, error) {
 	var h, b []byte
 	if err := db.QueryRow(ctx, `select head, body from cases.rendition where case_id = $1 and revision = $2 and level = $3`,
-		caseID, revision, level).Scan(&h, &b); err != nil {
-		return biz.Text{}, biz.Risk{}, err
+		caseID, revision, biz.Level).Scan(&h, &b); err != nil {
+		return biz.Text{}, err
 	}
-	return openText(key, caseID, revision, "rendition "+level, h, b)
+	t, _, err := openText(key, caseID, revision, rendition, h, b)
+	return t, err
+}
+
+// Texts of one revision, as far as they are there and asked for.
+type Texts struct {
+	Original  biz.Text
+	Proposals []biz.Proposal
+	Rendered  bool
+	Rendition biz.Text
+	Risk      biz.Risk
+}
+
+// Read opens the texts of a case's revision in one statement: the rendition of a
+// level, and with original what the author wrote and chose. ErrErased when the key is gone.
+func Read(ctx context.Context, db DB, master *keys.Master, c biz.Case, level string, withOriginal bool) (t Texts, err error) {
+	var wrapped, rh, rb, oh, ob, p []byte
+	err = db.QueryRow(ctx, `
+		select k.wrapped, r.head, r.body, o.head, o.body, p.sealed
+		from cases.case_key as k
+		left join cases.rendition as r on r.case_id = k.case_id and r.revision = $2 and r.level = $3
+		left join cases.revision as o on o.case_id = k.case_id and o.revision = $2 and $4
+		left join cases.proposals as p on p.case_id = k.case_id and p.revision = $2 and $4
+		where k.case_id = $1`, c.ID, c.Revision, level, withOriginal).Scan(&wrapped, &rh, &rb, &oh, &ob, &p)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Texts{}, ErrErased
+	}
+	if err != nil {
+		return Texts{}, err
+	}
+	key, err := master.Unwrap(wrapped)
+	if err != nil {
+		return Texts{}, err
+	}
+	if rh != nil {
+		t.Rendered = true
+		if t.Rendition, t.Risk, err = openText(key, c.ID, c.Revision, "rendition "+level, rh, rb); err != nil {
+			return Texts{}, err
+		}
+	}
+	if oh != nil {
+		if t.Original, _, err = openText(key, c.ID, c.Revision, original, oh, ob); err != nil {
+			return Texts{}, err
+		}
+	}
+	if p != nil {
+		t.Proposals, err = open[[]biz.Proposal](key, p, about(c.ID, c.Revision, "proposals"))
+	}
+	return t, err
 }
 
 // SaveProposals stores findings and choices for the current revision.
@@ -166,8 +214,8 @@ func SaveProposals(ctx context.Context, db DB, key *keys.Key, c biz.Case, propos
 // Proposals are the latest findings up to the current revision, and for which revision they were made; 0 without any.
 func Proposals(ctx context.Context, db DB, key *keys.Key, c biz.Case) (proposals []biz.Proposal, revision int32, err error) {
 	var sealed []byte
-	err = db.QueryRow(ctx, `select revision, sealed from cases.proposals where case_id = $1 order by revision desc limit 1`,
-		c.ID).Scan(&revision, &sealed)
+	err = db.QueryRow(ctx, `select revision, sealed from cases.proposals where case_id = $1 and revision <= $2
+		order by revision desc limit 1`, c.ID, c.Revision).Scan(&revision, &sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, 0, nil
 	}

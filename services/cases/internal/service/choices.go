@@ -58,6 +58,9 @@ func (s *Service) ResolveProposals(ctx context.Context, req *casesv1.ResolveProp
 	})
 }
 
+// maxProposals is as many as one call can choose about; an answer with more would not fit in a message.
+const maxProposals = 5000
+
 // inspect asks deid about the current revision, takes earlier choices over and stores both.
 func (s *Service) inspect(ctx context.Context, tx pgx.Tx, key *keys.Key, c biz.Case, t biz.Text) ([]biz.Proposal, error) {
 	allow, deny, err := data.Words(ctx, tx)
@@ -81,6 +84,9 @@ func (s *Service) inspect(ctx context.Context, tx pgx.Tx, key *keys.Key, c biz.C
 			})
 		}
 	}
+	if len(found) > maxProposals {
+		return nil, fault.TooLarge("proposals")
+	}
 	earlier, _, err := data.Proposals(ctx, tx, key, c)
 	if err != nil {
 		return nil, err
@@ -103,7 +109,7 @@ func (s *Service) complete(ctx context.Context, tx pgx.Tx, key *keys.Key, c *biz
 		}
 	}
 	if c.RenderedRevision > 0 {
-		earlier, _, err := data.Rendition(ctx, tx, key, c.ID, c.RenderedRevision, biz.Level)
+		earlier, err := data.Rendition(ctx, tx, key, c.ID, c.RenderedRevision)
 		if err != nil {
 			return err
 		}

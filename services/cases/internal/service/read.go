@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -28,11 +29,7 @@ func (s *Service) GetCase(ctx context.Context, req *casesv1.GetCaseRequest) (*ca
 	if _, err := authz.Decide(ctx, "", r); err != nil {
 		return nil, err
 	}
-	key, err := data.Key(ctx, s.Pool, s.Keys, f.ID)
-	if err != nil {
-		return nil, read(err)
-	}
-	m, err := s.view(ctx, s.Pool, key, f.Case)
+	m, err := s.view(ctx, s.Pool, f.Case)
 	if err != nil {
 		return nil, read(err)
 	}
@@ -90,15 +87,15 @@ func (s *Service) ReadShared(ctx context.Context, req *casesv1.ReadSharedRequest
 	if err != nil {
 		return nil, err
 	}
-	key, err := data.Key(ctx, s.Pool, s.Keys, f.ID)
-	if err != nil {
-		return nil, read(err)
-	}
 	// The revision that was decided on, even when another was written since.
-	t, _, err := data.Rendition(ctx, s.Pool, key, f.ID, f.Revision, permit.Rendition())
+	texts, err := data.Read(ctx, s.Pool, s.Keys, f.Case, permit.Rendition(), false)
 	if err != nil {
 		return nil, read(err)
 	}
+	if !texts.Rendered {
+		return nil, fault.Internal(errors.New("the rendition that was decided on is not there"))
+	}
+	t := texts.Rendition
 	return &casesv1.SharedCase{
 		PublicId: f.PublicID, Owner: s.Node, Circle: f.Circle, Theme: t.Theme, Revision: uint32(f.Revision),
 		Title: t.Title, WhatHappened: t.WhatHappened, Question: t.Question,

@@ -5,6 +5,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -108,7 +109,6 @@ func (s *Service) locked(ctx context.Context, tx pgx.Tx, q data.FactsQuery) (dat
 	if !ok {
 		return data.Facts{}, fault.NotFound()
 	}
-	f.UpdateTime = identity.Now(ctx)
 	return f, nil
 }
 
@@ -126,6 +126,7 @@ func (s *Service) change(ctx context.Context, q data.FactsQuery, deed func(pgx.T
 			return err
 		}
 		before := f.Case
+		f.UpdateTime = identity.Now(ctx)
 		changed, err := deed(tx, key, &f.Case)
 		if err != nil {
 			return err
@@ -137,7 +138,7 @@ func (s *Service) change(ctx context.Context, q data.FactsQuery, deed func(pgx.T
 		} else {
 			f.Case = before
 		}
-		answer, err = s.view(ctx, tx, key, f.Case)
+		answer, err = s.view(ctx, tx, f.Case)
 		return err
 	})
 	if err != nil {
@@ -148,32 +149,25 @@ func (s *Service) change(ctx context.Context, q data.FactsQuery, deed func(pgx.T
 
 // view is a case as the caller may read it: the author reads their own words and
 // the mapping, everyone else what others may read, or nothing while that is not there.
-func (s *Service) view(ctx context.Context, db data.DB, key *keys.Key, c biz.Case) (*casesv1.Case, error) {
-	m := message(c)
-	if c.Rendered() {
-		t, risk, err := data.Rendition(ctx, db, key, c.ID, c.Revision, biz.Level)
-		if err != nil {
-			return nil, err
-		}
-		m.WhatHappened, m.Question, m.Title, m.Theme = t.WhatHappened, t.Question, t.Title, t.Theme
-		m.Rendition = &casesv1.Rendition{
-			WhatHappened: t.WhatHappened, Question: t.Question, Title: t.Title,
-			Risk: &deidv1.Risk{Level: uint32(risk.Level), Sentence: risk.Sentence, Factors: risk.Factors},
-		}
-	}
-	if c.Author != identity.Of(ctx).GetSubject() {
-		return m, nil
-	}
-	t, err := data.Original(ctx, db, key, c)
+func (s *Service) view(ctx context.Context, db data.DB, c biz.Case) (*casesv1.Case, error) {
+	author := c.Author == identity.Of(ctx).GetSubject()
+	t, err := data.Read(ctx, db, s.Keys, c, biz.Level, author)
 	if err != nil {
 		return nil, err
 	}
-	m.WhatHappened, m.Question, m.Title, m.Theme = t.WhatHappened, t.Question, t.Title, t.Theme
-	proposals, revision, err := data.Proposals(ctx, db, key, c)
-	if err != nil || revision != c.Revision {
-		return m, err
+	m := message(c)
+	if t.Rendered {
+		m.Rendition = &casesv1.Rendition{
+			WhatHappened: t.Rendition.WhatHappened, Question: t.Rendition.Question, Title: t.Rendition.Title,
+			Risk: &deidv1.Risk{Level: uint32(t.Risk.Level), Sentence: t.Risk.Sentence, Factors: t.Risk.Factors},
+		}
 	}
-	for i, p := range proposals {
+	read := t.Rendition
+	if author {
+		read = t.Original
+	}
+	m.WhatHappened, m.Question, m.Title, m.Theme = read.WhatHappened, read.Question, read.Title, read.Theme
+	for i, p := range t.Proposals {
 		m.Proposals = append(m.Proposals, &casesv1.Proposal{
 			Id: uint32(i + 1), Field: biz.FieldNames[p.Field], Choice: p.Choice,
 			Span: &deidv1.Span{
@@ -208,7 +202,7 @@ func asked(err error) error {
 
 // read is the answer to a failed read after a decision. A case whose key went in between is refused the next time.
 func read(err error) error {
-	if err == data.ErrErased {
+	if errors.Is(err, data.ErrErased) {
 		return fault.Unavailable(err)
 	}
 	return pgdb.Fault(err)

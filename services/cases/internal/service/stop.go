@@ -57,7 +57,8 @@ func (s *Service) RemoveCase(ctx context.Context, req *casesv1.RemoveCaseRequest
 
 // close ends sharing and tells everyone who was told of its beginning. The notice does not say why.
 func (s *Service) close(ctx context.Context, tx pgx.Tx, c *biz.Case, reason string) error {
-	c.Close(reason, identity.Now(ctx))
+	c.UpdateTime = identity.Now(ctx)
+	c.Close(reason, c.UpdateTime)
 	if err := s.tellClosed(ctx, tx, *c); err != nil {
 		return err
 	}
@@ -129,6 +130,7 @@ func (s *Service) closeLapsed(ctx context.Context, tx pgx.Tx, id string) (bool, 
 	case f.Shared():
 		return true, s.close(ctx, tx, &f.Case, reason)
 	default:
+		f.UpdateTime = identity.Now(ctx)
 		return false, s.tellClosed(ctx, tx, f.Case)
 	}
 }

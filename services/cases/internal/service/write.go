@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -59,15 +60,10 @@ func (s *Service) CreateCase(ctx context.Context, req *casesv1.CreateCaseRequest
 		if err != nil {
 			return err
 		}
-		key, err := data.Key(ctx, tx, s.Keys, id)
-		if err == data.ErrErased {
-			answer = message(f.Case)
-			return nil
+		answer, err = s.view(ctx, tx, f.Case)
+		if errors.Is(err, data.ErrErased) {
+			answer, err = message(f.Case), nil
 		}
-		if err != nil {
-			return err
-		}
-		answer, err = s.view(ctx, tx, key, f.Case)
 		return err
 	})
 	if err != nil {
@@ -84,7 +80,7 @@ func (s *Service) first(ctx context.Context, tx pgx.Tx, c biz.Case, t biz.Text) 
 	if err := data.AddRevision(ctx, tx, key, c, t); err != nil {
 		return nil, err
 	}
-	return s.view(ctx, tx, key, c)
+	return s.view(ctx, tx, c)
 }
 
 // publicID is under which others know a case: it tells nothing, not even when the case was written.
