@@ -189,7 +189,7 @@ failed contains {"code": "review.other_organisation", "rule": "zijlicht.federati
 
 failed contains {"code": "case.closed", "rule": "zijlicht.federation.review.open", "args": {}} if {
 	input.action == "notice.receive"
-	not input.resource.state in {"closed", "open"}
+	not object.get(input.resource, "state", "") in {"closed", "open"}
 }
 
 failed contains {"code": "circle.no_agreement", "rule": "zijlicht.federation.review.of_our_circle", "args": {"circle": circle}} if {

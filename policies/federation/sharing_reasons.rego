@@ -99,7 +99,7 @@ failed contains {"code": code, "rule": "zijlicht.federation.sharing.right_step",
 	takes_steps
 	not right_step
 	input.resource.status == "closed"
-	code := closed_codes[input.resource.closed_reason]
+	code := object.get(closed_codes, object.get(input.resource, "closed_reason", "stopped"), "case.stopped")
 }
 
 failed contains {"code": "case.paused", "rule": "zijlicht.federation.sharing.right_step", "args": {}} if {

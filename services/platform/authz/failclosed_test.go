@@ -256,3 +256,42 @@ func TestNoMissingOrCorruptFieldsWiden(t *testing.T) {
 		}
 	})
 }
+
+// Whatever fact is absent or different, a refusal says why: without a reason it
+// would be an error, that tells the caller nothing.
+func TestEveryRefusalHasAReason(t *testing.T) {
+	t.Parallel()
+	p := thePolicy(t)
+	docs := documents(t)
+	values := sound(docs)
+	for action, list := range docs {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			for i, doc := range list {
+				for _, l := range leaves(doc) {
+					for _, v := range append([]any{absent{}, ""}, values[l.path]...) {
+						changed := l.with(doc, v)
+						if p.valid(changed) != nil {
+							continue
+						}
+						input, err := ast.InterfaceToValue(changed)
+						if err != nil {
+							t.Fatal(err)
+						}
+						set, err := p.decide.Eval(t.Context(), rego.EvalParsedInput(input))
+						if err != nil || len(set) != 1 {
+							t.Fatalf("sample %d: %s = %#v: %v", i, l.path, v, err)
+						}
+						raw, err := canonical(set[0].Expressions[0].Value)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if _, err := parseDecision(raw); err != nil {
+							t.Errorf("sample %d: %s = %#v: %v", i, l.path, v, err)
+						}
+					}
+				}
+			}
+		})
+	}
+}
