@@ -98,6 +98,43 @@ func TestCarry(t *testing.T) {
 	}
 }
 
+// TestCarryTellsPeopleApart: people come and go between revisions, and no two ever share a label.
+func TestCarryTellsPeopleApart(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var earlier []Proposal
+		labels := map[string]string{}
+		for range rapid.IntRange(1, 5).Draw(t, "revisions") {
+			people := rapid.SliceOfN(rapid.SampledFrom([]string{"Jan", "Fatima", "Mirjam", "Piet", "Bos"}), 0, 8).Draw(t, "mentions")
+			var found []Proposal
+			fresh := map[string]string{}
+			for _, who := range people {
+				if fresh[who] == "" {
+					fresh[who] = "Persoon " + string(rune('A'+len(fresh)))
+				}
+				form := rapid.SampledFrom([]string{who, "meneer " + who}).Draw(t, "form")
+				found = append(found, Proposal{Type: "PERSON", Text: form, Entity: who, Replacement: fresh[who]})
+			}
+			carried := Carry(earlier, found)
+			now := map[string]string{}
+			for _, p := range carried {
+				if other, ok := now[p.Replacement]; ok && other != p.Entity {
+					t.Fatalf("%s and %s are both %s", other, p.Entity, p.Replacement)
+				}
+				now[p.Replacement] = p.Entity
+				if p.Choice != Open && labels[p.Entity] != p.Replacement {
+					t.Fatalf("%s was %s and is %s", p.Entity, labels[p.Entity], p.Replacement)
+				}
+			}
+			earlier, _, _ = Choose(carried, nil, true)
+			labels = map[string]string{}
+			for _, p := range earlier {
+				labels[p.Entity] = p.Replacement
+			}
+		}
+	})
+}
+
 // TestNothingWidens walks random lives of a case: it is never open to others
 // without a release and a rendition of what is there now, and only a pure removal
 // keeps an earlier basis.

@@ -64,7 +64,8 @@ func Choose(proposals []Proposal, choices []Choice, acceptOpen bool) (chosen []P
 
 // Carry takes earlier choices over for the same words found as the same thing. The
 // words put in their place stay too, so that a change elsewhere in the text does
-// not rename people. Where earlier choices differ, the author is asked again.
+// not rename people, and nobody new gets a name that someone else has already.
+// Where earlier choices differ, the author is asked again.
 func Carry(earlier, found []Proposal) []Proposal {
 	type key struct{ Type, Text string }
 	type answer struct{ choice, replacement string }
@@ -88,5 +89,45 @@ func Carry(earlier, found []Proposal) []Proposal {
 			carried[i].Choice, carried[i].Replacement = a.choice, a.replacement
 		}
 	}
+	relabel(found, carried)
 	return carried
+}
+
+// relabel settles what deid, that numbers people afresh, proposes for the open
+// mentions: the label that the same person carries, else one that nobody does.
+func relabel(found, carried []Proposal) {
+	type mention struct{ entity, label string }
+	settled := map[mention]string{}
+	holder := map[string]string{}
+	for i, p := range carried {
+		if p.Entity != "" && p.Choice == Replace {
+			settled[mention{p.Entity, found[i].Replacement}] = p.Replacement
+			holder[p.Replacement] = p.Entity
+		}
+	}
+	for i, p := range carried {
+		if p.Entity == "" || p.Choice != Open {
+			continue
+		}
+		m := mention{p.Entity, p.Replacement}
+		label, ok := settled[m]
+		if !ok {
+			label = p.Replacement
+			if who := holder[label]; who != "" && who != p.Entity {
+				label = unheld(found, p, holder)
+			}
+			settled[m], holder[label] = label, p.Entity
+		}
+		carried[i].Replacement = label
+	}
+}
+
+// unheld is a label among those proposed for the same type that no person has; there are as many labels as people.
+func unheld(found []Proposal, p Proposal, holder map[string]string) string {
+	for _, f := range found {
+		if f.Entity != "" && f.Type == p.Type && holder[f.Replacement] == "" {
+			return f.Replacement
+		}
+	}
+	return p.Replacement
 }
