@@ -234,7 +234,7 @@ func (t *translation) field(n ucastNode) (condition, error) {
 	if err != nil || !ok {
 		return condition{}, fmt.Errorf("%q holds for all rows and is not a text", n.Field)
 	}
-	holds := false
+	var holds bool
 	switch v := value.(type) {
 	case string:
 		switch n.Operator {
