@@ -32,8 +32,8 @@ const callTimeout = 15 * time.Second
 // handler comes after it.
 func Chain(log *slog.Logger, v *identity.Verifier, gate middleware.Middleware, security Security) []middleware.Middleware {
 	return []middleware.Middleware{
-		outward(),
 		telemetry.Server(log),
+		outward(),
 		recovery(log),
 		caller(v, security),
 		validate(security),
