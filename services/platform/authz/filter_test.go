@@ -377,14 +377,3 @@ analyze invitation`)
 		t.Errorf("%s\n%s", f.SQL, text)
 	}
 }
-
-func BenchmarkFilter(b *testing.B) {
-	p := thePolicy(b)
-	in := list(sample(b, "case.list", 0))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := p.Filter(b.Context(), in, caseColumns, 1); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

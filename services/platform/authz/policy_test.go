@@ -382,23 +382,3 @@ func TestConcurrentUse(t *testing.T) {
 		t.Error(f)
 	}
 }
-
-func BenchmarkEvaluate(b *testing.B) {
-	p := thePolicy(b)
-	refused := sample(b, "case.read-shared", 0)
-	refused.Resource["grant_state"] = "withdrawn"
-	for name, in := range map[string]Input{
-		"own case":               sample(b, "case.read", 0),
-		"shared case":            sample(b, "case.read-shared", 0),
-		"shared case, withdrawn": refused,
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, _, _, err := p.Evaluate(b.Context(), in); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
