@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -91,7 +92,9 @@ func (r *Record) complete(evaluations []evaluation, err error) {
 		}
 		r.Evaluations = append(r.Evaluations, entry)
 		for _, reason := range e.decision.Reasons {
-			r.Reasons = append(r.Reasons, reason.Code)
+			if !slices.Contains(r.Reasons, reason.Code) { // several checks may have one code
+				r.Reasons = append(r.Reasons, reason.Code)
+			}
 		}
 		r.Allowed = r.Allowed && e.decision.Allow
 		r.ResourceKind, _ = e.resource["kind"].(string)
