@@ -122,8 +122,10 @@ func (r *Refusals) fill(text string, args map[string]string) string {
 	})
 }
 
+var separators = strings.NewReplacer("_", ".", "-", ".")
+
 // key makes the forms of a code one: consent.text_changed and CONSENT_TEXT_CHANGED,
-// not_found, not.found and REASON_NOT_FOUND.
+// not_found, not-found, not.found and REASON_NOT_FOUND.
 func key(code string) string {
-	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(code, "REASON_")), "_", ".")
+	return separators.Replace(strings.ToLower(strings.TrimPrefix(code, "REASON_")))
 }
