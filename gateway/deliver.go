@@ -2,13 +2,15 @@ package gateway
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/zijlicht/zijlicht/gateway/internal/oauth"
 	casesv1 "github.com/zijlicht/zijlicht/proto/zijlicht/cases/v1"
@@ -16,6 +18,7 @@ import (
 	reviewv1 "github.com/zijlicht/zijlicht/proto/zijlicht/review/v1"
 	"github.com/zijlicht/zijlicht/services/platform/failpoint"
 	"github.com/zijlicht/zijlicht/services/platform/fault"
+	"github.com/zijlicht/zijlicht/services/platform/members"
 	"github.com/zijlicht/zijlicht/services/platform/outbox"
 	"github.com/zijlicht/zijlicht/services/platform/telemetry"
 )
@@ -23,8 +26,8 @@ import (
 const (
 	// rescueAfter is when a job whose process died is taken up again; longer than a delivery can take.
 	rescueAfter = 45 * time.Second
-	// longestPause between two tries of a delivery.
-	longestPause = 10 * time.Minute
+	// peerTime bounds one delivery.
+	peerTime = 20 * time.Second
 	// lapsedEvery is how often cases whose time is over are closed. Their reads were refused already.
 	lapsedEvery = time.Minute
 )
@@ -55,30 +58,57 @@ func (g *Gateway) startDeliveries(ctx context.Context) (*river.Client[pgx.Tx], e
 	return client, client.Start(context.WithoutCancel(ctx))
 }
 
-// pauses doubles from a second to ten minutes.
+// pauses doubles from a second to ten minutes, and after some hours it is one hour:
+// the tries that a job has then last for a week.
 type pauses struct{ now func() time.Time }
 
 // NextRetry implements river.ClientRetryPolicy.
 func (p pauses) NextRetry(job *rivertype.JobRow) time.Time {
-	pause := longestPause
-	if n := len(job.Errors); n < 10 {
-		pause = min(time.Second<<n, longestPause)
+	pause := 10 * time.Minute
+	switch n := len(job.Errors); {
+	case n < 10:
+		pause = min(time.Second<<n, pause)
+	case n >= 40:
+		pause = time.Hour
 	}
 	return p.now().Add(pause)
 }
 
+// messagesPath is where another node takes in a message.
+const messagesPath = "/messages"
+
+// suspended is the reason for a member that may not take part now. It may again tomorrow.
+const suspended = "member.suspended"
+
 // refusedForGood tells an answer that will be the same tomorrow from one that may not.
 func refusedForGood(err error) bool {
 	switch fault.ReasonOf(err) {
-	case faultv1.Reason_REASON_NOT_FOUND, faultv1.Reason_REASON_REFUSED, faultv1.Reason_REASON_WRONG_STATE,
+	case faultv1.Reason_REASON_NOT_FOUND, faultv1.Reason_REASON_WRONG_STATE,
 		faultv1.Reason_REASON_INVALID_ARGUMENT, faultv1.Reason_REASON_TOO_LARGE:
 		return true
+	case faultv1.Reason_REASON_REFUSED:
+		return fault.CodeOf(err) != suspended
 	}
 	return false
 }
 
+// deliver posts one message or notice to another node.
+func (g *Gateway) deliver(ctx context.Context, peer string, as oauth.Acting, path string, in, out proto.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, peerTime)
+	defer cancel()
+	doc, err := g.members.Current(ctx)
+	if err != nil {
+		return fault.Unavailable(err)
+	}
+	o, _ := doc.Organisation(peer)
+	if path == messagesPath && o.State == members.Suspended {
+		return fault.Refused(suspended) // words wait until it takes part again; a notice has none
+	}
+	return g.callPeer(ctx, o, as, http.MethodPost, path, in, out)
+}
+
 // plain is an error for the queue's own table: a reason, and nothing of a message.
-func plain(err error) error { return fmt.Errorf("%s", fault.CodeOf(err)) }
+func plain(err error) error { return errors.New(fault.CodeOf(err)) }
 
 type noticeWorker struct {
 	river.WorkerDefaults[outbox.NoticeArgs]
@@ -93,7 +123,7 @@ func (w *noticeWorker) Work(ctx context.Context, job *river.Job[outbox.NoticeArg
 	req := &reviewv1.ReceiveNoticeRequest{
 		MessageId: a.MessageID, Kind: a.NoticeKind, CasePublicId: a.CasePublicID, Circle: a.Circle, Sequence: a.Sequence,
 	}
-	as := oauth.Acting{Subject: "worker", Scope: []string{scopeNotice}, AuthTime: w.g.Now()}
+	as := oauth.Acting{Subject: "worker", Scope: []string{scopeNotice}}
 	err := w.g.deliver(ctx, a.Peer, as, "/notices", req, &reviewv1.ReceiveNoticeResponse{})
 	if err == nil {
 		failpoint.Hit(failpoint.SenderAfterAck)
@@ -125,14 +155,14 @@ func (w *messageWorker) Work(ctx context.Context, job *river.Job[outbox.MessageA
 	}
 	as := oauth.Acting{
 		Subject: w.g.pairwise(out.GetPeer(), out.GetWriter()), Scope: []string{scopeReview},
-		Roles: []string{scopeRoles[scopeReview]}, AuthTime: w.g.Now(),
+		Roles: []string{scopeRoles[scopeReview]},
 	}
 	outcome := "delivered"
-	err = w.g.deliver(ctx, out.GetPeer(), as, "/messages", out.GetMessage(), &reviewv1.ReceiveMessageResponse{})
+	err = w.g.deliver(ctx, out.GetPeer(), as, messagesPath, out.GetMessage(), &reviewv1.ReceiveMessageResponse{})
 	switch {
 	case err == nil:
 		failpoint.Hit(failpoint.SenderAfterAck)
-	case refusedForGood(err):
+	case refusedForGood(err) || job.Attempt >= job.MaxAttempts:
 		outcome = "refused"
 	default:
 		return plain(err)

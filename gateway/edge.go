@@ -1,15 +1,17 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"path"
+	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"go.opentelemetry.io/otel"
@@ -20,9 +22,7 @@ import (
 	auditv1 "github.com/zijlicht/zijlicht/proto/zijlicht/audit/v1"
 	casesv1 "github.com/zijlicht/zijlicht/proto/zijlicht/cases/v1"
 	consentv1 "github.com/zijlicht/zijlicht/proto/zijlicht/consent/v1"
-	faultv1 "github.com/zijlicht/zijlicht/proto/zijlicht/fault/v1"
 	gatewayv1 "github.com/zijlicht/zijlicht/proto/zijlicht/gateway/v1"
-	identityv1 "github.com/zijlicht/zijlicht/proto/zijlicht/identity/v1"
 	reviewv1 "github.com/zijlicht/zijlicht/proto/zijlicht/review/v1"
 	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/telemetry"
@@ -35,9 +35,6 @@ const (
 	requestTimeout = 20 * time.Second
 )
 
-// Version of the API, sent with every answer.
-const Version = "1.0.0"
-
 // Server listens for people, machines and other nodes.
 func (g *Gateway) Server(address string) (*http.Server, error) {
 	h, err := g.Handler()
@@ -48,6 +45,8 @@ func (g *Gateway) Server(address string) (*http.Server, error) {
 		Addr: address, Handler: h,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: maxHeader,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
 	}, nil
 }
 
@@ -66,19 +65,38 @@ func (g *Gateway) Handler() (http.Handler, error) {
 	); err != nil {
 		return nil, err
 	}
+	accounts := gatewayv1.File_zijlicht_gateway_v1_gateway_proto.Services()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+apiPath+"/openapi.json", serveOpenAPI)
-	mux.HandleFunc("POST "+apiPath+"/sessions", g.signIn)
-	mux.HandleFunc("DELETE "+apiPath+"/sessions/current", g.signOut)
-	mux.Handle(apiPath+"/", g.guard(apiPath, false, g.apiCaller, api))
-	mux.Handle(federationPath+"/", g.guard(federationPath, true, g.peerCaller, peer))
+	mux.HandleFunc("OPTIONS "+apiPath+"/openapi.json", preflightOpenAPI)
+	mux.Handle(apiPath+"/", &door{
+		g: g, prefix: apiPath, who: g.apiCaller, next: http.StripPrefix(apiPath, api),
+		routes: routesOf(
+			accounts.ByName("AccountService"),
+			casesv1.File_zijlicht_cases_v1_cases_proto.Services().ByName("CasesService"),
+			consentv1.File_zijlicht_consent_v1_consent_proto.Services().ByName("ConsentService"),
+			reviewv1.File_zijlicht_review_v1_review_proto.Services().ByName("ReviewService"),
+			auditv1.File_zijlicht_audit_v1_audit_proto.Services().ByName("AuditService"),
+		),
+		here: map[string]func(http.ResponseWriter, *http.Request) error{
+			gatewayv1.AccountService_CreateSession_FullMethodName: g.signIn,
+			gatewayv1.AccountService_DeleteSession_FullMethodName: g.signOut,
+		},
+	})
+	mux.Handle(federationPath+"/", &door{
+		g: g, prefix: federationPath, outside: true, who: g.peerCaller, next: http.StripPrefix(federationPath, peer),
+		routes: routesOf(accounts.ByName("PeerService")),
+	})
 	mux.HandleFunc("GET /healthz", g.health)
 	g.oauth.Routes(mux)
 	if g.Anchor != nil {
 		mux.Handle("/federation/members", g.Anchor)
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { g.problem(w, r, fault.NotFound(), false) })
-	return outermost(mux), nil
+	nothing := func(w http.ResponseWriter, r *http.Request) { g.problem(w, r, fault.NotFound(), false) }
+	for _, path := range []string{"/", apiPath, federationPath} { // without the last two the mux would redirect
+		mux.HandleFunc(path, nothing)
+	}
+	return g.outermost(mux), nil
 }
 
 // newMux transcodes between JSON and the contracts. Nothing of a request becomes
@@ -92,129 +110,108 @@ func (g *Gateway) newMux(outside bool) *runtime.ServeMux {
 		}),
 		runtime.WithIncomingHeaderMatcher(none),
 		runtime.WithOutgoingHeaderMatcher(none),
+		runtime.WithOutgoingTrailerMatcher(none),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
-			g.problem(w, r, transcodingFault(err), outside)
-		}),
-		runtime.WithRoutingErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
-			err := fault.NotFound()
-			if status == http.StatusBadRequest {
-				err = fault.Invalid("path", "format")
+			if malformed(err) {
+				err = fault.Invalid("body", "contract")
+				g.security(r, err)
 			}
-			g.problem(w, r, err, outside)
+			g.problem(w, r, fault.Sanitize(err), outside)
+		}),
+		runtime.WithRoutingErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, _ int) {
+			g.problem(w, r, fault.NotFound(), outside)
 		}),
 	)
 }
 
-// outermost bounds time and size, sets the headers that every answer has, and
-// begins or continues the trace.
-func outermost(next http.Handler) http.Handler {
+// outermost bounds time and size, sets the headers that every answer has, begins
+// or continues the trace, and answers when something broke.
+func (g *Gateway) outermost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
-		ctx = otel.GetTextMapPropagator().Extract(ctx, propagation.HeaderCarrier(r.Header))
-		ctx, span := telemetry.Start(ctx, "http "+r.Method)
-		defer span.End()
 		for name := range r.Header {
-			if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Grpc-") || name == "Forwarded" {
+			if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Grpc-") {
 				r.Header.Del(name)
 			}
 		}
-		h := w.Header()
-		h.Set("API-Version", Version)
-		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
+		// The trace may be another's; what a client says beside it would travel on to other organisations.
+		r.Header.Del("Tracestate")
+		ctx = otel.GetTextMapPropagator().Extract(ctx, propagation.HeaderCarrier(r.Header))
+		ctx, span := telemetry.Start(ctx, "http "+knownMethod(r.Method))
+		defer span.End()
+		securityHeaders(w.Header())
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
+		answer := &written{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil {
+				// The value of a panic may hold what a user wrote; its type and the stack do not.
+				g.Log.ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+				if answer.begun {
+					panic(http.ErrAbortHandler) // half an answer must not look whole
+				}
+				g.problem(w, r, fault.Internal(fmt.Errorf("panic of type %T", p)), false)
+			}
+		}()
+		if !plainPath(r) {
+			g.problem(answer, r, fault.NotFound(), false)
+			return
+		}
+		next.ServeHTTP(answer, r)
 	})
 }
 
-// guard establishes who calls and that the body is one JSON value, then transcodes.
-func (g *Gateway) guard(prefix string, outside bool, who func(*http.Request) (*identityv1.Caller, error), mux http.Handler) http.Handler {
-	strip := http.StripPrefix(prefix, mux)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, err := who(r)
-		if err != nil {
-			g.security(r, err)
-			g.problem(w, r, err, outside)
-			return
-		}
-		if err := readJSON(r); err != nil {
-			g.security(r, err)
-			g.problem(w, r, err, outside)
-			return
-		}
-		r.Header.Del("Authorization")
-		r.Header.Del("DPoP")
-		r.Header.Del("Cookie")
-		strip.ServeHTTP(w, r.WithContext(withCaller(r.Context(), caller)))
-	})
+// written remembers whether an answer has begun.
+type written struct {
+	http.ResponseWriter
+	begun bool
 }
 
-// readJSON reads the whole body, within the limit, and checks that it is exactly one JSON value.
-func readJSON(r *http.Request) error {
-	body, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return fault.TooLarge("body")
-	case err != nil:
-		return fault.Invalid("body", "unreadable")
-	case len(body) == 0 && (r.Method == http.MethodGet || r.Method == http.MethodDelete):
-		return nil
-	}
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		return fault.Invalid("content-type", "application/json")
-	}
-	if !json.Valid(body) {
-		return fault.Invalid("body", "json")
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return nil
+func (w *written) WriteHeader(status int) { w.begun = true; w.ResponseWriter.WriteHeader(status) }
+
+func (w *written) Write(b []byte) (int, error) { w.begun = true; return w.ResponseWriter.Write(b) }
+
+// Unwrap serves http.ResponseController.
+func (w *written) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// plainPath refuses every second spelling of a path, which the mux would redirect
+// and the transcoder would read in its own way.
+func plainPath(r *http.Request) bool {
+	p := r.URL.Path
+	return strings.HasPrefix(p, "/") && utf8.ValidString(p) && !strings.ContainsFunc(p, func(c rune) bool { return c < ' ' || c == '\\' }) &&
+		!strings.Contains(strings.ToLower(r.URL.RawPath), "%2f") &&
+		(path.Clean(p) == p || path.Clean(p)+"/" == p)
 }
 
-// transcodingFault keeps what a service said, and replaces what the transcoder
-// says of a request, because that may repeat the request.
-func transcodingFault(err error) error {
-	if r := fault.ReasonOf(err); r != faultv1.Reason_REASON_INTERNAL {
-		return err
+// knownMethod keeps what a client made up out of traces and logs.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
 	}
-	if isInvalid(err) {
-		return fault.Invalid("body", "contract")
-	}
-	return fault.Sanitize(err)
-}
-
-func (g *Gateway) security(r *http.Request, err error) {
-	g.Security(r.Context(), r.Method+" "+routeOf(r.URL.Path), fault.Dotted(reasonOf(err)))
-}
-
-// routeOf is a path without ids, so that what is in a path stays out of the log.
-func routeOf(path string) string {
-	parts := strings.Split(path, "/")
-	for i, p := range parts {
-		if strings.ContainsAny(p, "0123456789") && p != "v1" && p != "oauth2" || len(p) > 24 {
-			parts[i] = "-"
-		}
-	}
-	if len(parts) > 8 {
-		parts = parts[:8]
-	}
-	return strings.Join(parts, "/")
+	return "other"
 }
 
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "API-Version")
 	h.Set("Cache-Control", "public, max-age=300")
 	_, _ = w.Write(openapi.Document())
+}
+
+// preflightOpenAPI lets any page read the document; nothing else of the API is open to other origins.
+func preflightOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+	h.Set("Access-Control-Allow-Headers", "*")
+	h.Set("Allow", "GET, HEAD, OPTIONS")
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // health says whether the node can answer: its database is there and its member document current.

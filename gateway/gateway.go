@@ -6,6 +6,7 @@ package gateway
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/zijlicht/zijlicht/gateway/internal/federation"
 	"github.com/zijlicht/zijlicht/gateway/internal/limit"
 	"github.com/zijlicht/zijlicht/gateway/internal/oauth"
+	"github.com/zijlicht/zijlicht/policies"
 	gatewayv1 "github.com/zijlicht/zijlicht/proto/zijlicht/gateway/v1"
 	"github.com/zijlicht/zijlicht/services/platform/identity"
 	"github.com/zijlicht/zijlicht/services/platform/keys"
@@ -75,7 +77,7 @@ type Gateway struct {
 	members  *federation.Members
 	oauth    *oauth.Server
 	peers    *oauth.PeerClient
-	words    *words
+	refusals *policies.Refusals
 	receipts *limit.Limiter
 	signIns  *limit.Limiter
 }
@@ -85,9 +87,13 @@ func New(c Config) (*Gateway, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if len(c.PairwiseKey) < 32 {
+		return nil, errors.New("the pairwise key is shorter than 32 bytes")
+	}
+	c.Conn = servicesConn{c.Conn}
 	g := &Gateway{Config: c, accounts: &account.Store{Pool: c.Pool, Keys: c.Keys, Now: c.Now}}
 	var err error
-	if g.words, err = loadWords(); err != nil {
+	if g.refusals, err = policies.LoadRefusals(); err != nil {
 		return nil, err
 	}
 	if g.members, err = federation.NewMembers(federation.Config{
@@ -102,7 +108,7 @@ func New(c Config) (*Gateway, error) {
 	g.oauth, err = oauth.New(oauth.Config{
 		Issuer: c.EntityURL, Resource: c.EntityURL + federationPath, Pool: c.Pool, SigningKey: key,
 		Peers: peerTrust{g.members}, Clients: oauth.Clients{Pool: c.Pool, Now: c.Now},
-		Scopes: []string{scopeRead, scopeReview, scopeNotice},
+		Scopes: []string{scopeRead, scopeReview, scopeNotice, scopeCircles},
 		Refused: func(ctx context.Context, r oauth.Refused) {
 			c.Security(ctx, "POST "+oauth.TokenPath, r.Code+" "+r.Reason)
 		},

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -22,6 +21,7 @@ import (
 	"github.com/zijlicht/zijlicht/services/platform/authz"
 	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/identity"
+	"github.com/zijlicht/zijlicht/services/platform/members"
 )
 
 // federationService is the node's only way out to other organisations.
@@ -46,13 +46,13 @@ func (s federationService) ReadPeerCase(ctx context.Context, req *gatewayv1.Read
 		return nil, err
 	}
 	who := identity.Of(ctx)
-	target := owner.FederationBase + "/cases/" + url.PathEscape(req.GetPublicId()) + "?purpose=" + url.QueryEscape(req.GetPurpose())
+	path := "/cases/" + url.PathEscape(req.GetPublicId()) + "?purpose=" + url.QueryEscape(req.GetPurpose())
 	as := oauth.Acting{
 		Subject: s.g.pairwise(owner.ID, who.GetSubject()), Scope: []string{scopeRead}, Roles: []string{scopeRoles[scopeRead]},
-		ACR: who.GetAcr(), AuthTime: identity.Now(ctx),
+		ACR: who.GetAcr(),
 	}
 	var answer casesv1.SharedCase
-	if err := s.g.callPeer(ctx, req.GetOwner(), as, http.MethodGet, target, nil, &answer); err != nil {
+	if err := s.g.callPeer(ctx, owner, as, http.MethodGet, path, nil, &answer); err != nil {
 		return nil, err
 	}
 	return &answer, nil
@@ -68,14 +68,9 @@ func (s federationService) GetCircle(ctx context.Context, req *gatewayv1.GetCirc
 }
 
 // callPeer sends one request to another node and reads its answer or its refusal.
-func (g *Gateway) callPeer(ctx context.Context, issuer string, as oauth.Acting, method, target string, in, out proto.Message) error {
-	doc, err := g.members.Current(ctx)
-	if err != nil {
-		return fault.Unavailable(err)
-	}
-	o, ok := doc.Organisation(issuer)
-	if !ok || o.FederationBase == "" {
-		return fault.NotFound()
+func (g *Gateway) callPeer(ctx context.Context, o members.Organisation, as oauth.Acting, method, path string, in, out proto.Message) error {
+	if o.FederationBase == "" {
+		return fault.NotFound() // it left the federation
 	}
 	var body io.Reader
 	if in != nil {
@@ -85,7 +80,7 @@ func (g *Gateway) callPeer(ctx context.Context, issuer string, as oauth.Acting, 
 		}
 		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target, body)
+	req, err := http.NewRequestWithContext(ctx, method, o.FederationBase+path, body)
 	if err != nil {
 		return fault.Internal(errors.New("peer's address cannot be used"))
 	}
@@ -96,8 +91,8 @@ func (g *Gateway) callPeer(ctx context.Context, issuer string, as oauth.Acting, 
 	res, err := g.peers.Do(ctx, oauth.Peer{Issuer: o.ID, TokenEndpoint: o.TokenEndpoint, Resource: o.FederationBase}, as, req)
 	if err != nil {
 		var pe *oauth.PeerError
-		if errors.As(err, &pe) && pe.Reason == "member.suspended" {
-			return fault.Refused("member.suspended")
+		if errors.As(err, &pe) && pe.Reason == suspended {
+			return fault.Refused(suspended)
 		}
 		return fault.PeerUnavailable(err)
 	}
@@ -107,7 +102,7 @@ func (g *Gateway) callPeer(ctx context.Context, issuer string, as oauth.Acting, 
 		return fault.PeerUnavailable(errors.New("the answer could not be read"))
 	}
 	if res.StatusCode != http.StatusOK {
-		return peerRefusal(res.StatusCode, b)
+		return g.peerRefusal(res.StatusCode, b)
 	}
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, out); err != nil {
 		return fault.PeerUnavailable(errors.New("the answer is not of the contract"))
@@ -115,36 +110,23 @@ func (g *Gateway) callPeer(ctx context.Context, issuer string, as oauth.Acting, 
 	return nil
 }
 
-// peerRefusal turns another node's problem into ours. Only what this node knows a
-// sentence for is passed on; the sentences themselves are never taken from outside.
-func peerRefusal(status int, body []byte) error {
+// peerRefusal turns another node's problem into ours. Only a reason that this node
+// knows a sentence for is passed on: whatever else is in there, a stranger wrote.
+func (g *Gateway) peerRefusal(status int, body []byte) error {
 	var p Problem
-	_ = json.Unmarshal(body, &p)
-	switch {
-	case status == http.StatusNotFound:
+	if json.Unmarshal(body, &p) != nil || !g.refusals.Has(p.Reason) {
+		p.Reason = ""
+	}
+	switch status {
+	case http.StatusNotFound:
 		return fault.NotFound()
-	case status == http.StatusForbidden:
+	case http.StatusForbidden:
 		return fault.Refused(p.Reason)
-	case status == http.StatusConflict:
+	case http.StatusConflict:
 		return fault.WrongState(p.Reason)
-	case status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge:
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		return fault.Invalid("message", "refused-by-peer")
 	default:
 		return fault.PeerUnavailable(fmt.Errorf("status %d", status))
 	}
-}
-
-// peerTime bounds one delivery.
-const peerTime = 20 * time.Second
-
-// deliver posts one message or notice to another node.
-func (g *Gateway) deliver(ctx context.Context, peer string, as oauth.Acting, path string, in, out proto.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, peerTime)
-	defer cancel()
-	doc, err := g.members.Current(ctx)
-	if err != nil {
-		return fault.Unavailable(err)
-	}
-	o, _ := doc.Organisation(peer)
-	return g.callPeer(ctx, peer, as, http.MethodPost, o.FederationBase+path, in, out)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -21,43 +22,44 @@ import (
 // the edge's, and what it holds goes no further.
 
 // signIn redeems a one-time link, by POST and from this origin, and sets the session cookie.
-func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) {
-	s, err := g.redeem(w, r)
-	if err != nil {
-		g.security(r, err)
-		g.problem(w, r, err, false)
-		return
-	}
-	writeProto(w, http.StatusOK, s)
-}
-
-func (g *Gateway) redeem(w http.ResponseWriter, r *http.Request) (*gatewayv1.Session, error) {
+func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) error {
 	if !g.signIns.Allow(limit.Address(r.RemoteAddr)) {
-		return nil, fault.New(faultv1.Reason_REASON_TOO_MANY_REQUESTS, "too many tries")
+		return fault.New(faultv1.Reason_REASON_TOO_MANY_REQUESTS, "too many tries")
 	}
 	if !g.sameOrigin(r) {
-		return nil, fault.New(faultv1.Reason_REASON_ORIGIN_MISMATCH, "not from this origin")
+		return errOrigin
 	}
 	var req gatewayv1.CreateSessionRequest
 	if err := readProto(r, &req); err != nil {
-		return nil, err
+		return err
 	}
 	session, cookie, err := g.accounts.Redeem(r.Context(), req.GetSecret())
 	switch {
 	case errors.Is(err, account.ErrLink):
-		return nil, fault.Unauthenticated("link")
+		return fault.Unauthenticated("link")
 	case err != nil:
-		return nil, fault.Unavailable(err)
+		return fault.Unavailable(err)
 	}
+	// The link is used up: from here on the person is signed in, whatever else goes wrong.
+	g.setCookie(w, cookie, session.ExpireTime)
 	person, err := g.accounts.Find(r.Context(), session.AccountID)
 	if err != nil {
-		return nil, fault.Unavailable(err)
+		return fault.Unavailable(err)
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: g.cookieName(), Value: cookie, Path: "/", Expires: session.ExpireTime,
+	return writeProto(w, g.sessionOf(person, session))
+}
+
+// setCookie keeps, or with no value ends, the session in the browser. The
+// attributes are part of the name __Host-: without them a browser ignores it.
+func (g *Gateway) setCookie(w http.ResponseWriter, value string, until time.Time) {
+	c := &http.Cookie{
+		Name: g.cookieName(), Value: value, Path: "/", Expires: until,
 		HttpOnly: true, Secure: strings.HasPrefix(g.EntityURL, "https://"), SameSite: http.SameSiteStrictMode,
-	})
-	return g.sessionOf(person, session), nil
+	}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
 }
 
 func (g *Gateway) sessionOf(person account.Account, s account.Session) *gatewayv1.Session {
@@ -71,19 +73,20 @@ func (g *Gateway) sessionOf(person account.Account, s account.Session) *gatewayv
 }
 
 // signOut ends the session of the cookie. Without one there is nothing to end, and that is fine too.
-func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
 	if !g.sameOrigin(r) {
-		g.problem(w, r, fault.New(faultv1.Reason_REASON_ORIGIN_MISMATCH, "not from this origin"), false)
-		return
+		return errOrigin
 	}
-	if cookie, err := r.Cookie(g.cookieName()); err == nil {
+	if err := readJSON(r); err != nil {
+		return err
+	}
+	for _, cookie := range r.CookiesNamed(g.cookieName()) {
 		if err := g.accounts.End(r.Context(), cookie.Value); err != nil {
-			g.problem(w, r, fault.Unavailable(err), false)
-			return
+			return fault.Unavailable(err)
 		}
 	}
-	http.SetCookie(w, &http.Cookie{Name: g.cookieName(), Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	writeProto(w, http.StatusOK, &gatewayv1.DeleteSessionResponse{})
+	g.setCookie(w, "", time.Time{})
+	return writeProto(w, &gatewayv1.DeleteSessionResponse{})
 }
 
 func readProto(r *http.Request, m proto.Message) error {
@@ -100,13 +103,12 @@ func readProto(r *http.Request, m proto.Message) error {
 	return nil
 }
 
-func writeProto(w http.ResponseWriter, status int, m proto.Message) {
+func writeProto(w http.ResponseWriter, m proto.Message) error {
 	b, err := protojson.MarshalOptions{EmitUnpopulated: true}.Marshal(m)
 	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
+		return fault.Internal(err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(b)
+	_, _ = w.Write(b) // a client that went away cannot be told
+	return nil
 }

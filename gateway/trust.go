@@ -8,15 +8,25 @@ import (
 
 	"github.com/zijlicht/zijlicht/gateway/internal/federation"
 	"github.com/zijlicht/zijlicht/gateway/internal/oauth"
+	gatewayv1 "github.com/zijlicht/zijlicht/proto/zijlicht/gateway/v1"
 	"github.com/zijlicht/zijlicht/services/platform/members"
 )
 
-// Scopes between nodes.
+// Scopes: three between nodes, and what the node's own machine clients may be given.
 const (
-	scopeRead   = "case:read"
-	scopeReview = "review:write"
-	scopeNotice = "notice:deliver"
+	scopeRead    = "case:read"
+	scopeReview  = "review:write"
+	scopeNotice  = "notice:deliver"
+	scopeCircles = "circle:read"
 )
+
+// operationScopes is the scope that a token must hold for an operation.
+var operationScopes = map[string]string{
+	gatewayv1.PeerService_ReadCase_FullMethodName:       scopeRead,
+	gatewayv1.PeerService_DeliverMessage_FullMethodName: scopeReview,
+	gatewayv1.PeerService_DeliverNotice_FullMethodName:  scopeNotice,
+	gatewayv1.AccountService_ListCircles_FullMethodName: scopeCircles,
+}
 
 // markReview is the trust mark of organisations that take part in lateral review.
 const markReview = "lateral-review"
@@ -39,7 +49,7 @@ func (t peerTrust) Party(ctx context.Context, id string) (oauth.Party, error) {
 	case !ok:
 		return oauth.Party{}, oauth.ErrUnknownParty
 	case o.State != members.Active:
-		return oauth.Party{}, &oauth.SuspendedError{Reason: "member.suspended"}
+		return oauth.Party{}, &oauth.SuspendedError{Reason: suspended}
 	}
 	p := oauth.Party{Keys: o.Keys}
 	if o.HasMark(markReview) {

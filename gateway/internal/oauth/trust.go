@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -30,6 +31,13 @@ type Trust interface {
 
 // ErrUnknownParty says that nobody goes by that client_id.
 var ErrUnknownParty = errors.New("oauth: unknown party")
+
+var (
+	// ErrClientExists says that the id is taken, also when that client is disabled: an id is one client forever.
+	ErrClientExists = errors.New("oauth: there is a client with this id")
+	// ErrClientID says that the id has another form than a client's.
+	ErrClientID = errors.New("oauth: a client's id is 1 to 63 small letters, digits and hyphens")
+)
 
 // SuspendedError says that the party exists and may not act now. Reason is stable: `member.suspended`.
 type SuspendedError struct{ Reason string }
@@ -91,10 +99,35 @@ func (c Clients) Add(ctx context.Context, id string, keys jose.JSONWebKeySet, sc
 	}
 	_, err = c.Pool.Exec(ctx, `insert into gateway.client (id, jwks, scopes, created) values ($1, $2, $3, $4)`,
 		id, raw, scopes, c.Now())
-	if err != nil {
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &pg) && pg.Code == "23505":
+		return ErrClientExists
+	case errors.As(err, &pg) && pg.Code == "23514":
+		return ErrClientID
+	case err != nil:
 		return fmt.Errorf("oauth: add client: %w", err)
 	}
 	return nil
+}
+
+// Client is a machine client as its operator sees it.
+type Client struct {
+	ID      string
+	Scopes  []string
+	Created time.Time
+	// Disabled is nil while the client may be used.
+	Disabled *time.Time
+}
+
+// List gives every machine client, disabled ones included.
+func (c Clients) List(ctx context.Context) ([]Client, error) {
+	rows, _ := c.Pool.Query(ctx, `select id, scopes, created, disabled from gateway.client order by id`)
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[Client])
+	if err != nil {
+		return nil, fmt.Errorf("oauth: list clients: %w", err)
+	}
+	return all, nil
 }
 
 // Disable ends a client: its next token request is refused, and what it holds ends within five minutes.
