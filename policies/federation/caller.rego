@@ -45,7 +45,6 @@ calls := {
 	"colleague.list": {"callers": {"person"}, "kinds": {"account"}, "role": "none", "active": false},
 	"circle.list": {"callers": {"machine", "person"}, "kinds": {"circle"}, "role": "none", "active": false},
 	"grant.mint": {"callers": {"person"}, "kinds": {"peer"}, "role": "reviewer", "active": true},
-	"grant.exchange": {"callers": {"peer"}, "kinds": {"grant"}, "role": "none", "active": true},
 }
 
 call := calls[input.action]

@@ -49,7 +49,7 @@ permits if {
 	input.action == "consent.register"
 	sharing.own_case
 	sharing.author
-	sharing.changeable
+	sharing.right_step
 }
 
 permits if {

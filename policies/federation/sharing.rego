@@ -62,9 +62,31 @@ changeable if input.resource.status in {"draft", "released", "published"}
 
 stoppable if input.resource.status in {"released", "published", "paused"}
 
+# Changed after it was shared: nobody outside can read it, and some were told of it.
+stoppable if {
+	input.resource.status == "draft"
+	input.resource.noticed == true
+}
+
+# Its time was over. With a new yes it can be shared again; after a withdrawal it cannot.
+renewable if {
+	input.resource.status == "closed"
+	input.resource.closed_reason == "expired"
+}
+
 right_step if {
 	input.action in {"case.edit", "case.propose", "case.resolve", "case.invite", "consent.register"}
 	changeable
+}
+
+right_step if {
+	input.action == "consent.register"
+	renewable
+}
+
+right_step if {
+	input.action == "case.publish"
+	renewable
 }
 
 right_step if {
@@ -74,7 +96,7 @@ right_step if {
 
 right_step if {
 	input.action == "case.publish"
-	input.resource.status == "released"
+	input.resource.status in {"released", "published"} # publishing twice is the same as once
 }
 
 right_step if {

@@ -29,7 +29,7 @@ shared := {
 
 cases := {
 	"a list of others' drafts": {"sample": ["case.list", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": "account-3"}], "outward": "case.not_open", "codes": ["case.not_open"]},
-	"the privacy officer stops a draft": {"sample": ["case.stop", 2], "ops": [{"op": "replace", "path": "/resource/status", "value": "draft"}], "outward": "case.wrong_step", "codes": ["case.wrong_step"]},
+	"the privacy officer stops a draft": {"sample": ["case.stop", 2], "ops": [{"op": "replace", "path": "/resource/status", "value": "draft"}, {"op": "replace", "path": "/resource/noticed", "value": false}], "outward": "case.wrong_step", "codes": ["case.wrong_step"]},
 	"the worker closes something else": {"sample": ["case.close-lapsed", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "notice"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
 	"unknown action": {"sample": ["case.read", 0], "ops": [{"op": "replace", "path": "/action", "value": "case.burn"}], "outward": "not_found", "codes": ["action.unknown", "organisation.refused"]},
 	"machine may not list cases": {"sample": ["case.list", 0], "ops": [{"op": "replace", "path": "/subject/kind", "value": "machine"}, {"op": "replace", "path": "/subject/id", "value": "client-1"}], "outward": "not_found", "codes": ["caller.not_allowed", "case.not_open"]},
@@ -79,7 +79,7 @@ cases := {
 	"no rendition to publish": {"sample": ["case.publish", 0], "ops": [{"op": "replace", "path": "/resource/risk", "value": -1}], "outward": "risk.unknown", "codes": ["risk.unknown"]},
 	"suspended publishes": {"sample": ["case.publish", 0], "ops": [{"op": "replace", "path": "/subject/org_state", "value": "suspended"}], "outward": "member.suspended", "codes": ["member.suspended"]},
 	"a teammate stops": {"sample": ["case.stop", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": "account-3"}], "outward": "case.not_yours", "codes": ["case.not_yours"]},
-	"stop a draft": {"sample": ["case.stop", 0], "ops": [{"op": "replace", "path": "/resource/status", "value": "draft"}], "outward": "case.wrong_step", "codes": ["case.wrong_step"]},
+	"stop a draft": {"sample": ["case.stop", 0], "ops": [{"op": "replace", "path": "/resource/status", "value": "draft"}, {"op": "replace", "path": "/resource/noticed", "value": false}], "outward": "case.wrong_step", "codes": ["case.wrong_step"]},
 	"stop in another organisation": {"sample": ["case.stop", 2], "ops": [{"op": "replace", "path": "/resource/owner_org", "value": "https://zuid.example"}], "outward": "not_found", "codes": ["caller.other_organisation"]},
 	"second reader removes": {"sample": ["case.remove", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": "account-2"}, {"op": "replace", "path": "/resource/second_reader", "value": "account-2"}], "outward": "case.not_yours", "codes": ["case.not_yours"]},
 	"removed twice": {"sample": ["case.remove", 1], "ops": [{"op": "replace", "path": "/resource/closed_reason", "value": "removed"}], "outward": "case.removed", "codes": ["case.removed"]},
@@ -120,7 +120,7 @@ others := {
 	"decision about something else": {"sample": ["decision.read", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "review"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
 	"nobody": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": ""}], "outward": "caller.not_allowed", "codes": ["caller.not_allowed"]},
 	"another organisation's person": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://zuid.example"}], "outward": "not_found", "codes": ["caller.other_organisation"]},
-	"peer of the own organisation": {"sample": ["grant.exchange", 0], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://noord.example"}], "outward": "case.closed", "codes": ["caller.other_organisation"]},
+	"peer of the own organisation": {"sample": ["case.read-shared", 0], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://noord.example"}], "outward": "case.closed", "codes": ["caller.other_organisation"]},
 	"kind": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "case"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
 	"register for another's case": {"sample": ["consent.register", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": "account-2"}, {"op": "replace", "path": "/resource/second_reader", "value": "account-2"}], "outward": "case.not_yours", "codes": ["case.not_yours"]},
 	"register on a closed case": {"sample": ["consent.register", 0], "ops": [{"op": "replace", "path": "/resource/status", "value": "closed"}], "outward": "case.stopped", "codes": ["case.stopped"]},
@@ -132,8 +132,6 @@ others := {
 	"a machine lists decisions": {"sample": ["decision.list", 0], "ops": [{"op": "replace", "path": "/subject/kind", "value": "machine"}], "outward": "not_found", "codes": ["caller.not_allowed"]},
 	"machine of elsewhere": {"sample": ["circle.list", 1], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://zuid.example"}], "outward": "not_found", "codes": ["caller.other_organisation"]},
 	"grant to a suspended peer": {"sample": ["grant.mint", 0], "ops": [{"op": "replace", "path": "/resource/state", "value": "suspended"}], "outward": "peer.not_active", "codes": ["peer.not_active"]},
-	"exchange without the mark": {"sample": ["grant.exchange", 0], "ops": [{"op": "replace", "path": "/subject/trust_marks", "value": []}], "outward": "case.closed", "codes": ["member.not_allowed"]},
-	"exchange for nothing": {"sample": ["grant.exchange", 0], "ops": [{"op": "replace", "path": "/resource/scope", "value": ""}], "outward": "case.closed", "codes": ["resource.unknown"]},
 }
 
 refused := object.union_n([cases, shared, dialogue, others])

@@ -181,7 +181,6 @@ var mayBeAnyOther = map[string][]string{
 	"case.publish":     {"resource.released_by"},
 	"case.read-shared": {"resource.author", "resource.released_by", "subject.org"},
 	"review.receive":   {"resource.author", "resource.released_by", "subject.org"},
-	"grant.exchange":   {"subject.org"},
 }
 
 // For every sample and every field: if the sample is still allowed with the field

@@ -119,15 +119,17 @@ func (c *Case) Release(reader string) error {
 	return nil
 }
 
-// Publish opens the case to a circle. It tells whether anything changed.
+// Publish opens the case to a circle, also anew when its time was over and there
+// is a new yes. It tells whether anything changed.
 func (c *Case) Publish(circle string) (bool, error) {
 	if c.Status == Published && c.Circle == circle {
 		return false, nil
 	}
-	if c.Status != Released {
+	if c.Status != Released && !(c.Status == Closed && c.ClosedReason == Expired) {
 		return false, fault.WrongState("case.wrong_step")
 	}
 	c.Status, c.Audience, c.Circle = Published, InOneGroup, circle
+	c.ClosedReason, c.ClosedTime = "", nil
 	return true, nil
 }
 

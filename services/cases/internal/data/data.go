@@ -145,6 +145,6 @@ func ListColumns() map[string]string {
 		"resource.basis_revision":   "c.basis_revision",
 		"resource.released_by":      "c.released_by",
 		"resource.release_revision": "c.release_revision",
-		"resource.invited":          "exists (select from cases.invitation as i where i.case_id = c.id and i.colleague = $1)",
+		"resource.invited":          "c.id = any (array (select i.case_id from cases.invitation as i where i.colleague = $1))",
 	}
 }
