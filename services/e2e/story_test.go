@@ -239,3 +239,14 @@ func (p *person) delivered(t testing.TB, within time.Duration, review, text stri
 		return own[0].GetDelivery() == "delivered"
 	})
 }
+
+// choose accepts what deid proposes for a revision that was edited, where that is still open.
+func (m *team) choose(c *casesv1.Case) {
+	m.f.t.Helper()
+	m.author.must(http.MethodPost, "/cases/"+c.GetId()+"/choices",
+		&casesv1.ResolveProposalsRequest{Revision: c.GetRevision(), AcceptOpen: true}, c)
+}
+
+func receipt(code string) *consentv1.GetReceiptRequest {
+	return &consentv1.GetReceiptRequest{ReceiptCode: code}
+}
