@@ -187,7 +187,7 @@ func publish(ctx context.Context, author *client, c *casesv1.Case) error {
 // next says what there is to try.
 func (d *demo) next(nodes []*demoNode, accounts map[string]string, took time.Duration) {
 	d.say("✓ Klaar in %.1f seconden\n", took.Seconds())
-	d.say("Inloggen (elke link werkt één keer, een dag lang):")
+	d.say("Inloglinks (elk één keer te gebruiken, een dag lang). Pagina's zijn er nog niet: de code achter # ruil je in over REST.")
 	for _, n := range nodes {
 		d.say("\n  %s, %s", n.title, n.EntityURL)
 		for _, p := range demoPeople {
