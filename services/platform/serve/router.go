@@ -13,7 +13,9 @@ import (
 )
 
 // Router sends each call to where its service runs: in this process or in another.
-type Router struct{ routes map[string]grpc.ClientConnInterface }
+type Router struct {
+	routes map[string]grpc.ClientConnInterface
+}
 
 // NewRouter knows no service yet. Routes are added before the first call.
 func NewRouter() *Router { return &Router{routes: map[string]grpc.ClientConnInterface{}} }

@@ -45,12 +45,12 @@ func Hash(key []byte, normal string) []byte {
 func Normalize(typed string) (normal string, ok bool) {
 	var b strings.Builder
 	for _, r := range strings.ToUpper(typed) {
-		switch {
-		case r == '-' || r == ' ' || r == '\t' || r == '\u00a0' || r == '\u2013':
+		switch r {
+		case '-', ' ', '\t', '\u00a0', '\u2013':
 			continue
-		case r == 'O':
+		case 'O':
 			r = '0'
-		case r == 'I' || r == 'L':
+		case 'I', 'L':
 			r = '1'
 		}
 		if r > 126 {
