@@ -11,6 +11,7 @@ import (
 	gatewayv1 "github.com/zijlicht/zijlicht/proto/zijlicht/gateway/v1"
 	"github.com/zijlicht/zijlicht/services/cases/internal/biz"
 	"github.com/zijlicht/zijlicht/services/cases/internal/data"
+	"github.com/zijlicht/zijlicht/services/platform/failpoint"
 	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/identity"
 	"github.com/zijlicht/zijlicht/services/platform/keys"
@@ -54,7 +55,7 @@ func (s *Service) ReleaseCase(ctx context.Context, req *casesv1.ReleaseCaseReque
 func (s *Service) PublishCase(ctx context.Context, req *casesv1.PublishCaseRequest) (*casesv1.Case, error) {
 	q := own(ctx, req.GetCaseId())
 	q.Circle = req.GetCircle()
-	return s.change(ctx, q, func(tx pgx.Tx, _ *keys.Key, c *biz.Case) (bool, error) {
+	answer, err := s.change(ctx, q, func(tx pgx.Tx, _ *keys.Key, c *biz.Case) (bool, error) {
 		if err := c.At(req.GetRevision()); err != nil {
 			return false, err
 		}
@@ -81,6 +82,10 @@ func (s *Service) PublishCase(ctx context.Context, req *casesv1.PublishCaseReque
 		}
 		return true, s.notify(ctx, tx, *c, data.Opened, recipients)
 	})
+	if err == nil {
+		failpoint.Hit(failpoint.SenderAfterCommit)
+	}
+	return answer, err
 }
 
 // notify tells organisations that a case opened or closed to them: an id, a kind and a circle.
@@ -107,5 +112,6 @@ func (s *Service) notify(ctx context.Context, tx pgx.Tx, c biz.Case, kind string
 			return err
 		}
 	}
+	failpoint.Hit(failpoint.SenderBeforeCommit)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/zijlicht/zijlicht/services/cases/internal/biz"
 	"github.com/zijlicht/zijlicht/services/cases/internal/data"
 	"github.com/zijlicht/zijlicht/services/platform/authz"
+	"github.com/zijlicht/zijlicht/services/platform/failpoint"
 	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/identity"
 )
@@ -34,6 +35,7 @@ func (s *Service) StopSharing(ctx context.Context, req *casesv1.StopSharingReque
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit(failpoint.SenderAfterCommit)
 	return res, nil
 }
 
@@ -52,6 +54,7 @@ func (s *Service) RemoveCase(ctx context.Context, req *casesv1.RemoveCaseRequest
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit(failpoint.SenderAfterCommit)
 	return &casesv1.RemoveCaseResponse{}, nil
 }
 
