@@ -26,8 +26,6 @@ import (
 const (
 	// rescueAfter is when a job whose process died is taken up again; longer than a delivery can take.
 	rescueAfter = 45 * time.Second
-	// peerTime bounds one delivery.
-	peerTime = 20 * time.Second
 	// lapsedEvery is how often cases whose time is over are closed. Their reads were refused already.
 	lapsedEvery = time.Minute
 )
@@ -43,7 +41,7 @@ func (g *Gateway) startDeliveries(ctx context.Context) (*river.Client[pgx.Tx], e
 	client, err := river.NewClient(riverpgxv5.New(g.Pool), &river.Config{
 		Schema: outbox.Name, Workers: workers, MaxAttempts: outbox.MaxAttempts,
 		Queues:     map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}},
-		JobTimeout: peerTime + 5*time.Second, RescueStuckJobsAfter: rescueAfter,
+		JobTimeout: g.peerTime + 5*time.Second, RescueStuckJobsAfter: rescueAfter,
 		RetryPolicy: pauses{now: g.Now}, FetchCooldown: 50 * time.Millisecond, FetchPollInterval: 500 * time.Millisecond,
 		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(
 			river.PeriodicInterval(lapsedEvery),
@@ -94,7 +92,7 @@ func refusedForGood(err error) bool {
 
 // deliver posts one message or notice to another node.
 func (g *Gateway) deliver(ctx context.Context, peer string, as oauth.Acting, path string, in, out proto.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, peerTime)
+	ctx, cancel := context.WithTimeout(ctx, g.peerTime)
 	defer cancel()
 	doc, err := g.members.Current(ctx)
 	if err != nil {

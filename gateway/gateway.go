@@ -80,6 +80,7 @@ type Gateway struct {
 	refusals *policies.Refusals
 	receipts *limit.Limiter
 	signIns  *limit.Limiter
+	peerTime time.Duration // bounds one delivery
 }
 
 // New makes a gateway; it does not yet listen.
@@ -91,7 +92,7 @@ func New(c Config) (*Gateway, error) {
 		return nil, errors.New("the pairwise key is shorter than 32 bytes")
 	}
 	c.Conn = servicesConn{c.Conn}
-	g := &Gateway{Config: c, accounts: &account.Store{Pool: c.Pool, Keys: c.Keys, Now: c.Now}}
+	g := &Gateway{Config: c, accounts: &account.Store{Pool: c.Pool, Keys: c.Keys, Now: c.Now}, peerTime: 20 * time.Second}
 	var err error
 	if g.refusals, err = policies.LoadRefusals(); err != nil {
 		return nil, err
