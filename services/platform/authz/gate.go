@@ -2,8 +2,6 @@ package authz
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/go-kratos/kratos/v2/middleware"
@@ -40,9 +38,9 @@ type call struct {
 	action    string
 
 	mu          sync.Mutex
-	evaluations []evaluation
-	open        []string // obligations not yet met
-	recorded    bool     // the record is part of a transaction that committed
+	evaluations []*evaluation
+	late        bool // something was decided or returned after the record was written
+	recorded    bool // the record is part of a transaction that committed
 	record      Record
 }
 
@@ -54,7 +52,7 @@ func (g *Gate) Middleware() middleware.Middleware {
 		return func(ctx context.Context, req any) (any, error) {
 			tr, ok := transport.FromServerContext(ctx)
 			if !ok {
-				return nil, fault.Internal(errors.New("no transport"))
+				return nil, fault.Internal(fault.Note("no transport"))
 			}
 			a, err := access.Of(tr.Operation())
 			if err != nil {
@@ -68,13 +66,24 @@ func (g *Gate) Middleware() middleware.Middleware {
 			}
 			c := &call{gate: g, operation: tr.Operation(), action: a.GetAction()}
 			c.record = newRecord(ctx, c)
-			reply, err := next(context.WithValue(ctx, callKey{}, c), req)
-			if err := c.finish(ctx, err); err != nil {
-				return nil, err
-			}
-			return reply, nil
+			return c.serve(ctx, next, req)
 		}
 	}
+}
+
+func (c *call) serve(ctx context.Context, next middleware.Handler, req any) (any, error) {
+	returned := false
+	defer func() {
+		if !returned { // a panic is on its way out: what was decided is recorded all the same
+			_ = c.finish(ctx, fault.Internal(fault.Note("panic")))
+		}
+	}()
+	reply, err := next(context.WithValue(ctx, callKey{}, c), req)
+	returned = true
+	if err := c.finish(ctx, err); err != nil {
+		return nil, err
+	}
+	return reply, nil
 }
 
 // finish decides whether the answer may leave.
@@ -83,140 +92,198 @@ func (c *call) finish(ctx context.Context, err error) error {
 	defer c.mu.Unlock()
 	if err == nil {
 		err = c.check()
+	} else if refusal := c.refusal(); refusal != nil {
+		err = refusal // what else went wrong could tell that the thing exists
 	}
 	if len(c.evaluations) == 0 || c.recorded {
 		return err
 	}
 	c.record.complete(c.evaluations, err)
 	if rerr := c.gate.recorder.Append(ctx, c.record); rerr != nil {
-		return fault.Unavailable(fmt.Errorf("record: %w", rerr))
+		return fault.Unavailable(fault.Because("record", rerr))
 	}
 	return err
 }
 
-// check finds the handlers' mistakes: an answer without a decision, in spite of one, or with an obligation left.
-func (c *call) check() error {
-	if len(c.evaluations) == 0 {
-		return fault.Internal(fmt.Errorf("%s answered without a decision", c.operation))
-	}
+// refusal is the first no that the policy gave.
+func (c *call) refusal() error {
 	for _, e := range c.evaluations {
-		if !e.decision.Allow {
-			return fault.Internal(fmt.Errorf("%s answered in spite of a refusal", c.operation))
+		if e.failed == nil && !e.decision.Allow {
+			return e.decision.refusal()
 		}
 	}
-	if len(c.open) > 0 {
-		return fault.Unavailable(fmt.Errorf("%s left obligation %s", c.operation, c.open[0]))
+	return nil
+}
+
+func (d Decision) refusal() error {
+	if !d.Visible {
+		return fault.NotFound()
+	}
+	return fault.Refused(d.Outward)
+}
+
+// check finds what a handler overlooked: an answer without a decision, in spite of
+// one, or with an obligation left.
+func (c *call) check() error {
+	if len(c.evaluations) == 0 {
+		return fault.Internal(fault.Note("answer without a decision"))
+	}
+	if c.late {
+		return fault.Internal(fault.Note("decision after the record"))
+	}
+	for _, e := range c.evaluations {
+		if e.failed != nil {
+			return e.failed
+		}
+	}
+	if err := c.refusal(); err != nil {
+		return err
+	}
+	for _, e := range c.evaluations {
+		if len(e.decision.Obligations) > 0 && !e.met {
+			return fault.Unavailable(fault.Note("obligation left"))
+		}
 	}
 	return nil
 }
 
 // Permit is an allowing decision with its obligations.
 type Permit struct {
-	call        *call
-	obligations []Obligation
+	call       *call
+	evaluation *evaluation
 }
 
 // Rendition meets the obligation to answer with one rendition of a text, and
 // names it. Empty when there is no such obligation.
 func (p Permit) Rendition() string {
+	if p.call == nil {
+		return ""
+	}
 	p.call.mu.Lock()
 	defer p.call.mu.Unlock()
-	value := ""
-	for _, o := range p.obligations {
-		if o.Op == "rendition" {
-			value = o.Value
-			for i, op := range p.call.open {
-				if op == "rendition" {
-					p.call.open = append(p.call.open[:i], p.call.open[i+1:]...)
-					break
-				}
-			}
-		}
+	p.evaluation.met = true
+	if o := p.evaluation.decision.Obligations; len(o) > 0 {
+		return o[0].Value
 	}
-	return value
+	return ""
 }
 
 // Decide asks the policy whether the caller may do what the RPC does, to this
 // resource, for this purpose. The error is the refusal to answer with.
 func Decide(ctx context.Context, purpose string, r Resource) (Permit, error) {
+	c, err := callOf(ctx)
+	if err != nil {
+		return Permit{}, err
+	}
+	e := &evaluation{resource: r}
+	e.decision, e.input, e.result, err = c.gate.policy.Evaluate(ctx, c.input(ctx, purpose, r))
+	if err == nil && len(e.decision.Obligations) > 1 {
+		err = fault.Note("more than one obligation")
+	}
+	if err != nil {
+		e.decision, e.failed = Decision{}, fault.Unavailable(fault.Because("policy", err))
+	}
+	if err := c.add(e); err != nil {
+		return Permit{}, err
+	}
+	switch {
+	case e.failed != nil:
+		return Permit{}, e.failed
+	case !e.decision.Allow:
+		return Permit{}, e.decision.refusal()
+	}
+	return Permit{call: c, evaluation: e}, nil
+}
+
+func callOf(ctx context.Context) (*call, error) {
 	c, ok := ctx.Value(callKey{}).(*call)
 	if !ok {
-		return Permit{}, fault.Internal(errors.New("decide outside a resource rpc"))
+		return nil, fault.Internal(fault.Note("decision outside a resource rpc"))
 	}
-	d, input, result, err := c.gate.policy.Evaluate(ctx, c.input(ctx, purpose, r))
-	if err != nil {
-		return Permit{}, fault.Unavailable(fmt.Errorf("policy: %w", err))
-	}
+	return c, nil
+}
+
+// add takes in an evaluation, unless the record is written already: then it would be in none.
+func (c *call) add(e *evaluation) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.evaluations = append(c.evaluations, evaluation{resource: r, decision: d, input: input, result: result})
-	if !d.Allow {
-		if !d.Visible {
-			return Permit{}, fault.NotFound()
-		}
-		return Permit{}, fault.Refused(d.Outward)
+	if c.recorded {
+		c.late = true
+		return fault.Internal(fault.Note("decision after the record"))
 	}
-	for _, o := range d.Obligations {
-		c.open = append(c.open, o.Op)
-	}
-	return Permit{call: c, obligations: d.Obligations}, nil
+	c.evaluations = append(c.evaluations, e)
+	return nil
 }
 
 // Filtered gives the condition, over the columns named, of the rows of a kind
 // that the caller may list. It never widens: what cannot be translated is an
 // error, and no condition at all is a refusal.
 func Filtered(ctx context.Context, purpose, kind string, cols Columns, firstArg int) (Filter, error) {
-	c, ok := ctx.Value(callKey{}).(*call)
-	if !ok {
-		return Filter{}, fault.Internal(errors.New("filter outside a resource rpc"))
+	c, err := callOf(ctx)
+	if err != nil {
+		return Filter{}, err
 	}
 	in := c.input(ctx, purpose, Resource{"kind": kind})
 	f, err := c.gate.policy.Filter(ctx, in, cols, firstArg)
-	if err != nil {
-		return Filter{}, fault.Unavailable(fmt.Errorf("policy: %w", err))
-	}
-	if f.SQL == "FALSE" {
+	if err == nil && f.SQL == "FALSE" {
 		_, err := Decide(ctx, purpose, Resource{"kind": kind, "id": ""})
 		if err == nil {
-			err = fault.Internal(fmt.Errorf("%s: filter and decision differ", c.operation))
+			err = fault.Internal(fault.Note("filter and decision differ"))
 		}
 		return Filter{}, err
 	}
-	input, err := canonical(in)
-	if err != nil {
-		return Filter{}, fault.Unavailable(err)
+	in.Resource["id"] = "" // a list is about no one thing
+	e := &evaluation{resource: in.Resource, decision: Decision{Allow: true, Visible: true}, filter: &f}
+	if err == nil {
+		var doc map[string]any
+		if doc, err = document(in); err == nil {
+			e.input, err = canonical(doc)
+		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.evaluations = append(c.evaluations, evaluation{
-		resource: in.Resource, decision: Decision{Allow: true, Visible: true}, input: input, filter: &f,
-	})
+	if err != nil {
+		e.decision, e.filter, e.failed = Decision{}, nil, fault.Unavailable(fault.Because("policy", err))
+	}
+	if err := c.add(e); err != nil {
+		return Filter{}, err
+	}
+	if e.failed != nil {
+		return Filter{}, e.failed
+	}
 	return f, nil
 }
 
 // Returned notes which rows a list answers with, by id.
 func Returned(ctx context.Context, ids []string) {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if n := len(c.evaluations); n > 0 {
-			c.evaluations[n-1].returned = ids
-		}
+	c, err := callOf(ctx)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.late = c.late || c.recorded
+	if n := len(c.evaluations); n > 0 {
+		c.evaluations[n-1].returned = ids
 	}
 }
 
 // InTx runs a write and the record of its decisions in one transaction: neither
 // is ever there without the other. When it does not commit, the gate records on
-// its own that the answer did not leave.
+// its own that the answer did not leave. An RPC has one such transaction, because
+// it has one record.
 func InTx(ctx context.Context, pool *pgxpool.Pool, fn func(pgx.Tx) error) error {
-	c, ok := ctx.Value(callKey{}).(*call)
-	if !ok {
-		return fault.Internal(errors.New("write outside a resource rpc"))
+	c, err := callOf(ctx)
+	if err != nil {
+		return err
 	}
-	before, open := len(c.evaluations), len(c.open)
-	err := pgdb.InTx(ctx, pool, func(tx pgx.Tx) error {
+	c.mu.Lock()
+	before, recorded := len(c.evaluations), c.recorded
+	c.mu.Unlock()
+	if recorded {
+		return fault.Internal(fault.Note("a second write after the record"))
+	}
+	err = pgdb.InTx(ctx, pool, func(tx pgx.Tx) error {
 		c.mu.Lock()
-		c.evaluations, c.open = c.evaluations[:before], c.open[:open] // a retried transaction decides anew
+		c.evaluations = c.evaluations[:before] // a retried transaction decides anew
 		c.mu.Unlock()
 		if err := fn(tx); err != nil {
 			return err
@@ -228,7 +295,7 @@ func InTx(ctx context.Context, pool *pgxpool.Pool, fn func(pgx.Tx) error) error 
 		}
 		c.record.complete(c.evaluations, nil)
 		if err := AppendTx(ctx, tx, c.record); err != nil {
-			return fault.Unavailable(fmt.Errorf("record: %w", err))
+			return fault.Unavailable(fault.Because("record", err)) // contention shows through, and is tried again
 		}
 		return nil
 	})

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	faultv1 "github.com/zijlicht/zijlicht/proto/zijlicht/fault/v1"
 	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/identity"
 	"github.com/zijlicht/zijlicht/services/platform/telemetry"
@@ -56,6 +55,8 @@ type evaluation struct {
 	result   json.RawMessage
 	filter   *Filter
 	returned []string
+	met      bool  // the handler chose the rendition it was obliged to
+	failed   error // no decision could be taken
 }
 
 func newRecord(ctx context.Context, c *call) Record {
@@ -78,32 +79,39 @@ func serviceOf(operation string) string {
 	return parts[1]
 }
 
-// complete fills in the outcome.
-func (r *Record) complete(evaluations []evaluation, err error) {
+// complete fills in the outcome: err is what keeps the answer from leaving, if anything does.
+func (r *Record) complete(evaluations []*evaluation, err error) {
 	r.EventName = "adl.access_evaluation"
 	if len(evaluations) > 1 {
 		r.EventName = "adl.access_evaluations"
 	}
 	r.Allowed, r.Status, r.Reasons, r.Evaluations = true, "Ok", []string{}, nil
+	note := func(code string) {
+		if !slices.Contains(r.Reasons, code) { // several checks may have one code
+			r.Reasons = append(r.Reasons, code)
+		}
+	}
+	refused := false
 	for _, e := range evaluations {
 		entry := recordEntry{Input: e.input, Result: e.result, Returned: e.returned}
+		if entry.Input == nil { // the facts could not even be written down
+			entry.Input = json.RawMessage("{}")
+		}
 		if e.filter != nil {
 			entry.FilterHash = e.filter.hash()
 		}
 		r.Evaluations = append(r.Evaluations, entry)
 		for _, reason := range e.decision.Reasons {
-			if !slices.Contains(r.Reasons, reason.Code) { // several checks may have one code
-				r.Reasons = append(r.Reasons, reason.Code)
-			}
+			note(reason.Code)
 		}
-		r.Allowed = r.Allowed && e.decision.Allow
+		refused = refused || e.failed == nil && !e.decision.Allow
 		r.ResourceKind, _ = e.resource["kind"].(string)
 		r.ResourceID, _ = e.resource["id"].(string)
 	}
-	if err != nil && r.Allowed {
+	r.Allowed = err == nil && !refused
+	if err != nil && !refused { // a refusal is a good answer; anything else is not
 		r.Status = "Error"
-		r.Reasons = append(r.Reasons, fault.CodeOf(err))
-		r.Allowed = fault.ReasonOf(err) == faultv1.Reason_REASON_UNSPECIFIED
+		note(fault.CodeOf(err))
 	}
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/telemetry"
 )
 
@@ -17,39 +20,52 @@ import (
 const (
 	maxBatch      = 256
 	maxWaiting    = 4096
+	maxEvents     = 1024
 	appendTimeout = 5 * time.Second
 )
 
 // ErrRecorderFull says that records arrive faster than they can be kept. The answer is a refusal.
-var ErrRecorderFull = errors.New("decision log: too many records are waiting")
+var ErrRecorderFull = fault.Note("decision log: too many records are waiting")
 
 // ErrRecorderClosed says that the process is stopping.
-var ErrRecorderClosed = errors.New("decision log: closed")
+var ErrRecorderClosed = fault.Note("decision log: closed")
 
 // Recorder makes the records of reads and refusals durable, many in one commit.
 type Recorder struct {
-	pool  *pgxpool.Pool
-	queue chan waiting
-	done  chan struct{}
-	stop  chan struct{}
-	once  sync.Once
+	pool   *pgxpool.Pool
+	queue  chan waiting
+	events chan json.RawMessage // of the security log, beside the queue so that a flood of them refuses nobody
+	done   chan struct{}
+	stop   chan struct{}
+	once   sync.Once
 }
 
 type waiting struct {
-	record any
-	result chan error // nil for security events, that nobody waits for
+	record json.RawMessage
+	result chan error // has room for the one answer, so that nobody waits for who went away
 }
 
 // NewRecorder writes with the role of the service that decides, which may execute audit.append() and nothing else in audit.
 func NewRecorder(pool *pgxpool.Pool) *Recorder {
-	r := &Recorder{pool: pool, queue: make(chan waiting, maxWaiting), done: make(chan struct{}), stop: make(chan struct{})}
+	r := newRecorder(pool)
 	go r.run()
 	return r
 }
 
+func newRecorder(pool *pgxpool.Pool) *Recorder {
+	return &Recorder{
+		pool: pool, queue: make(chan waiting, maxWaiting), events: make(chan json.RawMessage, maxEvents),
+		done: make(chan struct{}), stop: make(chan struct{}),
+	}
+}
+
 // Append returns when the record is durable.
 func (r *Recorder) Append(ctx context.Context, rec Record) error {
-	w := waiting{record: rec, result: make(chan error, 1)}
+	b, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	w := waiting{record: b, result: make(chan error, 1)}
 	select {
 	case <-r.stop:
 		return ErrRecorderClosed
@@ -79,8 +95,12 @@ func (r *Recorder) Append(ctx context.Context, rec Record) error {
 // valid caller. It never blocks and never fails a call.
 func (r *Recorder) Security(ctx context.Context, operation, what string) {
 	traceID, _ := telemetry.IDs(ctx)
+	b, err := json.Marshal(securityEvent{TraceID: traceID, Operation: operation, What: what})
+	if err != nil {
+		return
+	}
 	select {
-	case r.queue <- waiting{record: securityEvent{TraceID: traceID, Operation: operation, What: what}}:
+	case r.events <- b:
 	default:
 	}
 }
@@ -102,66 +122,60 @@ func (r *Recorder) run() {
 	for {
 		select {
 		case w := <-r.queue:
-			r.write(r.collect(w))
+			r.keep(more(w, r.queue))
+		case e := <-r.events:
+			r.note(more(e, r.events))
 		case <-r.stop:
-			for {
-				select {
-				case w := <-r.queue:
-					r.write(r.collect(w))
-				default:
-					return
-				}
+			for len(r.queue) > 0 {
+				r.keep(more(<-r.queue, r.queue))
 			}
+			for len(r.events) > 0 {
+				r.note(more(<-r.events, r.events))
+			}
+			return
 		}
 	}
 }
 
-func (r *Recorder) collect(first waiting) []waiting {
-	batch := []waiting{first}
-	for len(batch) < maxBatch {
-		select {
-		case w := <-r.queue:
-			batch = append(batch, w)
-		default:
-			return batch
-		}
+// more takes what is there, up to a batch. Only one goroutine receives.
+func more[T any](first T, from <-chan T) []T {
+	batch := []T{first}
+	for len(batch) < maxBatch && len(from) > 0 {
+		batch = append(batch, <-from)
 	}
 	return batch
 }
 
-func (r *Recorder) write(batch []waiting) {
-	var records, events []any
-	for _, w := range batch {
-		if w.result == nil {
-			events = append(events, w.record)
-		} else {
-			records = append(records, w.record)
-		}
+// keep writes a batch. One record that cannot be kept does not take the others with
+// it: the batch is halved until it stands alone.
+func (r *Recorder) keep(batch []waiting) {
+	rows := make([]json.RawMessage, len(batch))
+	for i, w := range batch {
+		rows[i] = w.record
 	}
-	if len(events) > 0 {
-		_ = r.exec("select audit.append_security($1::jsonb)", events) // best effort, by design
-	}
-	if len(records) == 0 {
-		return
-	}
-	err := r.exec("select audit.append($1::jsonb)", records)
-	if err != nil && len(records) > 1 {
-		// One record that cannot be kept must not take the others with it.
-		for _, w := range batch {
-			if w.result != nil {
-				w.result <- r.exec("select audit.append($1::jsonb)", []any{w.record})
-			}
-		}
+	err := r.exec("select audit.append($1::jsonb)", rows)
+	if half := len(batch) / 2; half > 0 && unkeepable(err) {
+		r.keep(batch[:half])
+		r.keep(batch[half:])
 		return
 	}
 	for _, w := range batch {
-		if w.result != nil {
-			w.result <- err
-		}
+		w.result <- err
 	}
 }
 
-func (r *Recorder) exec(sql string, rows []any) error {
+// unkeepable tells whether the database refused what a record holds (SQLSTATE
+// classes 22, data, and 23, constraints), and not to keep anything at all.
+func unkeepable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "23"))
+}
+
+func (r *Recorder) note(events []json.RawMessage) {
+	_ = r.exec("select audit.append_security($1::jsonb)", events) // best effort, by design
+}
+
+func (r *Recorder) exec(sql string, rows []json.RawMessage) error {
 	b, err := json.Marshal(rows)
 	if err != nil {
 		return err

@@ -6,11 +6,12 @@ package fault
 import (
 	"context"
 	stderrors "errors"
-	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/go-kratos/kratos/v2/errors"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	faultv1 "github.com/zijlicht/zijlicht/proto/zijlicht/fault/v1"
 )
@@ -98,19 +99,36 @@ func Internal(cause error) error {
 	return New(faultv1.Reason_REASON_INTERNAL, "internal").WithCause(cause)
 }
 
-// ReasonOf gives the reason of an error, REASON_INTERNAL when it is none of ours.
+// ReasonOf gives the reason of an error. One that is none of ours has the reason
+// that its gRPC code stands for: a service that cannot be reached, a message that
+// is too large, a call that took too long. Anything else is REASON_INTERNAL.
 func ReasonOf(err error) faultv1.Reason {
 	if err == nil {
 		return faultv1.Reason_REASON_UNSPECIFIED
 	}
-	e := errors.FromError(err)
-	if r, ok := faultv1.Reason_value[e.Reason]; ok && r != 0 {
-		return faultv1.Reason(r)
+	if r, ok := known(err); ok {
+		return r
 	}
-	if stderrors.Is(err, context.DeadlineExceeded) || e.Code == http.StatusGatewayTimeout {
+	if stderrors.Is(err, context.DeadlineExceeded) || stderrors.Is(err, context.Canceled) {
 		return faultv1.Reason_REASON_TIMEOUT
 	}
+	if s, ok := status.FromError(err); ok {
+		switch s.Code() {
+		case codes.DeadlineExceeded, codes.Canceled:
+			return faultv1.Reason_REASON_TIMEOUT
+		case codes.Unavailable:
+			return faultv1.Reason_REASON_CHECK_UNAVAILABLE
+		case codes.ResourceExhausted:
+			return faultv1.Reason_REASON_TOO_LARGE
+		}
+	}
 	return faultv1.Reason_REASON_INTERNAL
+}
+
+// known gives the reason of a fault, also of one that came over a connection.
+func known(err error) (faultv1.Reason, bool) {
+	r, ok := faultv1.Reason_value[errors.FromError(err).Reason]
+	return faultv1.Reason(r), ok && r != 0
 }
 
 // CodeOf gives the dotted code that the caller may see; for a fault without one, its reason in dotted form.
@@ -130,24 +148,33 @@ func Dotted(r faultv1.Reason) string {
 }
 
 // Sanitize turns any error into a fault that may leave the service: one of ours
-// unchanged, a deadline into a timeout, and everything else into an internal fault.
+// unchanged, and everything else into a fault that says no more than its reason.
 func Sanitize(err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *errors.Error
-	if stderrors.As(err, &e) {
-		if r, ok := faultv1.Reason_value[e.Reason]; ok && r != 0 {
+	r := ReasonOf(err)
+	if _, ok := known(err); ok {
+		var e *errors.Error
+		if stderrors.As(err, &e) {
 			return e
 		}
-	}
-	if g := errors.FromError(err); g != nil {
-		if r, ok := faultv1.Reason_value[g.Reason]; ok && r != 0 {
-			return New(faultv1.Reason(r), g.Message).WithMetadata(g.Metadata).WithCause(err)
+		// It came over a connection; the text of what was wrapped around it since stays here.
+		var over interface{ GRPCStatus() *status.Status }
+		if !stderrors.As(err, &over) {
+			return Internal(err)
 		}
+		g := errors.FromError(over.GRPCStatus().Err())
+		return New(r, g.Message).WithMetadata(g.Metadata).WithCause(err)
 	}
-	if stderrors.Is(err, context.DeadlineExceeded) || stderrors.Is(err, context.Canceled) {
-		return New(faultv1.Reason_REASON_TIMEOUT, "took too long").WithCause(err)
+	switch r {
+	case faultv1.Reason_REASON_TIMEOUT:
+		return New(r, "took too long").WithCause(err)
+	case faultv1.Reason_REASON_TOO_LARGE:
+		return New(r, "too large").WithCause(err)
+	case faultv1.Reason_REASON_CHECK_UNAVAILABLE:
+		return Unavailable(err)
+	default:
+		return Internal(err)
 	}
-	return Internal(fmt.Errorf("unexpected: %w", err))
 }

@@ -112,7 +112,7 @@ func (v *Verifier) Verify(ctx context.Context) (context.Context, error) {
 	if c.GetAudience() != v.node {
 		return ctx, errors.New("caller is for another node")
 	}
-	if c.GetTime() == nil || c.GetExpireTime() == nil || !v.now().Before(c.GetExpireTime().AsTime()) {
+	if !c.GetTime().IsValid() || !c.GetExpireTime().IsValid() || !v.now().Before(c.GetExpireTime().AsTime()) {
 		return ctx, errors.New("caller has expired")
 	}
 	if c.GetKind() == identityv1.Kind_KIND_UNSPECIFIED || c.GetSubject() == "" {

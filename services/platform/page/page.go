@@ -29,7 +29,7 @@ type Cursor struct {
 	ID   string
 }
 
-// Start comes before every row.
+// start comes before every row.
 var start = Cursor{Time: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), ID: uuid.Max.String()}
 
 // Parse reads a token; an empty one is the start.
@@ -41,15 +41,16 @@ func Parse(token string) (Cursor, error) {
 	if err != nil {
 		return Cursor{}, fault.Invalid("page_token", "format")
 	}
-	at, id, ok := strings.Cut(string(raw), "|")
-	if !ok || uuid.Validate(id) != nil {
-		return Cursor{}, fault.Invalid("page_token", "format")
-	}
+	at, id, _ := strings.Cut(string(raw), "|")
 	t, err := time.Parse(time.RFC3339Nano, at)
 	if err != nil {
 		return Cursor{}, fault.Invalid("page_token", "format")
 	}
-	return Cursor{Time: t, ID: id}, nil
+	c := Cursor{Time: t.UTC(), ID: id}
+	if u, err := uuid.Parse(id); err != nil || u.String() != id || c.Token() != token { // only as Token writes it
+		return Cursor{}, fault.Invalid("page_token", "format")
+	}
+	return c, nil
 }
 
 // Token names a row.

@@ -57,7 +57,7 @@ func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts .
 }
 
 func (c conn) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-	return nil, status.Error(codes.Unimplemented, "unary RPCs only")
+	return nil, errUnaryOnly
 }
 
 // interceptor does what the kratos server does for TCP: set the transport, run the chain, bound the time.

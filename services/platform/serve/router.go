@@ -2,11 +2,9 @@ package serve
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/zijlicht/zijlicht/services/platform/fault"
@@ -31,10 +29,10 @@ func (r *Router) Invoke(ctx context.Context, method string, args, reply any, opt
 			return conn.Invoke(ctx, method, args, reply, opts...)
 		}
 	}
-	return status.Convert(fault.Unavailable(fmt.Errorf("%s runs nowhere", method))).Err()
+	return status.Convert(fault.Unavailable(fault.Note("the service runs nowhere"))).Err()
 }
 
 // NewStream implements grpc.ClientConnInterface.
 func (r *Router) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-	return nil, status.Error(codes.Unimplemented, "unary RPCs only")
+	return nil, errUnaryOnly
 }

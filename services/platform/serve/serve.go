@@ -4,16 +4,18 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/go-kratos/kratos/v2/middleware"
 	"github.com/go-kratos/kratos/v2/transport"
 	kgrpc "github.com/go-kratos/kratos/v2/transport/grpc"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	accessv1 "github.com/zijlicht/zijlicht/proto/zijlicht/access/v1"
 	"github.com/zijlicht/zijlicht/services/platform/access"
@@ -51,9 +53,14 @@ func NewServer(address string, chain []middleware.Middleware, opts ...kgrpc.Serv
 		kgrpc.Timeout(callTimeout),
 		kgrpc.Middleware(chain...),
 		kgrpc.DisableReflection(),
+		kgrpc.StreamInterceptor(func(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error {
+			return errUnaryOnly // no stream passes the gate
+		}),
 		kgrpc.Options(grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage)),
 	}, opts...)...)
 }
+
+var errUnaryOnly = status.Error(codes.Unimplemented, "unary RPCs only")
 
 // outward lets only faults leave.
 func outward() middleware.Middleware {
@@ -75,7 +82,7 @@ func recovery(log *slog.Logger) middleware.Middleware {
 				if r := recover(); r != nil {
 					// The value of a panic may hold what a user wrote; its type and the stack do not.
 					log.ErrorContext(ctx, "panic", "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-					reply, err = nil, fault.Internal(fmt.Errorf("panic of type %T", r))
+					reply, err = nil, fault.Internal(fault.Note("panic"))
 				}
 			}()
 			return next(ctx, req)
@@ -97,16 +104,13 @@ func caller(v *identity.Verifier, security Security) middleware.Middleware {
 			op := operation(ctx)
 			a, err := access.Of(op)
 			if err != nil {
-				if strings.HasPrefix(op, "/grpc.health.v1.") {
-					return next(ctx, req)
-				}
 				return nil, fault.Internal(err)
 			}
 			verified, err := v.Verify(ctx)
 			switch {
 			case err == nil:
 				return next(verified, req)
-			case err == identity.ErrNoCaller && a.GetClass() == accessv1.Class_CLASS_PUBLIC:
+			case errors.Is(err, identity.ErrNoCaller) && a.GetClass() == accessv1.Class_CLASS_PUBLIC:
 				return next(ctx, req)
 			}
 			security(ctx, op, "caller: "+err.Error())

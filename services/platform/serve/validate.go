@@ -23,7 +23,7 @@ func validate(security Security) middleware.Middleware {
 		return func(ctx context.Context, req any) (any, error) {
 			m, ok := req.(proto.Message)
 			if !ok {
-				return nil, fault.Internal(errors.New("request is not a message"))
+				return nil, fault.Internal(fault.Note("request is not a message"))
 			}
 			err := texts(m.ProtoReflect(), "")
 			if err == nil {
@@ -80,6 +80,10 @@ func value(f protoreflect.FieldDescriptor, v protoreflect.Value, name string) er
 		}
 		if strings.IndexByte(v.String(), 0) >= 0 {
 			return fault.Invalid(name, "string.no-nul")
+		}
+	case protoreflect.BytesKind:
+		if len(v.Bytes()) > MaxText {
+			return fault.TooLarge(name)
 		}
 	case protoreflect.MessageKind:
 		return texts(v.Message(), name+".")

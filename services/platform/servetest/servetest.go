@@ -3,12 +3,13 @@
 package servetest
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,28 +51,67 @@ type Harness struct {
 	DB *pgtest.DB
 	// Clock is the node's time; tests set it.
 	Clock *Clock
+	// Recorder of the service under test.
+	Recorder *authz.Recorder
+	// Output is the process log.
+	Output Output
 
 	signer *identity.Signer
 }
 
+// Output collects what is written, also from several goroutines.
+type Output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+// String gives what was written so far.
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
 // Clock is a settable time.
-type Clock struct{ now time.Time }
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
 
 // Now implements the clock that production code takes.
-func (c *Clock) Now() time.Time { return c.now }
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
 
 // Advance moves time on.
-func (c *Clock) Advance(d time.Duration) { c.now = c.now.Add(d) }
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// traced sets up tracing once for the process: it belongs to the process, and tests run side by side.
+var traced = sync.OnceValue(func() error {
+	_, err := telemetry.Setup(context.Background(), "test", "test")
+	return err
+})
 
 // New serves what register registers, deciding with bundle, recording with the
 // role of service. register is given a connection to the same services.
 func New(t *testing.T, db *pgtest.DB, bundle fs.FS, service string, connect Connect, register func(grpc.ServiceRegistrar, grpc.ClientConnInterface)) *Harness {
 	t.Helper()
-	stop, err := telemetry.Setup(context.Background(), service, "test")
-	if err != nil {
+	if err := traced(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = stop(context.Background()) })
 	policy, err := authz.Load(context.Background(), bundle)
 	if err != nil {
 		t.Fatal(err)
@@ -82,11 +122,11 @@ func New(t *testing.T, db *pgtest.DB, bundle fs.FS, service string, connect Conn
 	}
 	h := &Harness{DB: db, Clock: &Clock{now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)}}
 	h.signer = identity.NewSigner(private, Node, h.Clock.Now)
-	recorder := authz.NewRecorder(db.Pool(service))
-	t.Cleanup(recorder.Close)
-	gate := authz.NewGate(policy, recorder, Node)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	chain := serve.Chain(log, identity.NewVerifier(public, Node, h.Clock.Now), gate.Middleware(), recorder.Security)
+	h.Recorder = authz.NewRecorder(db.Pool(service))
+	t.Cleanup(h.Recorder.Close)
+	gate := authz.NewGate(policy, h.Recorder, Node)
+	log := slog.New(slog.NewJSONHandler(&h.Output, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	chain := serve.Chain(log, identity.NewVerifier(public, Node, h.Clock.Now), gate.Middleware(), h.Recorder.Security)
 	h.Conn = connect(t, chain, register)
 	return h
 }

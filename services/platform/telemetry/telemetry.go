@@ -6,7 +6,6 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -85,9 +84,7 @@ func Server(log *slog.Logger) middleware.Middleware {
 			if fault.HTTPStatus(reason) >= 500 {
 				level = slog.LevelError
 				span.SetStatus(codes.Error, reason.String())
-				if cause := errors.Unwrap(err); cause != nil {
-					attrs = append(attrs, slog.String("cause", Safe(cause)))
-				}
+				attrs = append(attrs, slog.String("cause", Cause(err)))
 			}
 			log.LogAttrs(ctx, level, "call failed", attrs...)
 			return reply, err
