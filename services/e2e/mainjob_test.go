@@ -82,7 +82,16 @@ func sharedCaseTravels(t *testing.T, o options) {
 
 	// 5. The review, turn by turn.
 	converse(t, m, reader, n)
+	for _, d := range decisions(m.fg, url.Values{"resourceId": {c.GetId()}}) {
+		if d.GetAction() == "review.receive" {
+			decided(t, "a message, at the reader", ofTrace(readersFG, d.GetTraceId()), true, "review.deliver", "review.mark-delivery")
+		}
+	}
 	noContentAtRest(t, c, owner, other)
+	// The one knows the other's people and cases under no name that means something elsewhere.
+	nowhere(t, owner, owner.rows(t), "the account of the reader", reader.id)
+	nowhere(t, other, other.rows(t), "the account of the author", m.author.id)
+	nowhere(t, other, other.rows(t), "the owner's own id of the case", c.GetId())
 
 	// 6. The resident withdraws.
 	if r := m.withdraw(yes.GetReceiptCode()); r.GetState() != "stopped" || r.GetWithdrawnTime() == nil {
