@@ -49,8 +49,8 @@ test-race: ## run the tests of the concurrent parts with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m $(RACE_PACKAGES)
 
 .PHONY: bench
-bench: ## measure reads, memory and start time beside a floor in the same run
-	go test -run '^$$' -bench . -benchmem -timeout 20m ./services/bench/...
+bench: ## measure reads, memory and start time beside a floor in the same run; BENCH=--quick only tries it
+	go run ./services/bench $(BENCH)
 
 .PHONY: lint
 lint: lint-go lint-proto lint-policy lint-generated lint-api ## check code, contracts, policy, generated files and the API document
