@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ func TestNobodyForgesACaller(t *testing.T) {
 	forged, err := proto.Marshal(&identityv1.SignedCaller{Caller: []byte("x"), Signature: []byte("y")})
 	must(t, err)
 	for name, o := range map[string]option{
-		"metadata":        header("Grpc-Metadata-"+identity.Header, string(forged)),
+		"metadata":        header("Grpc-Metadata-"+identity.Header, base64.StdEncoding.EncodeToString(forged)),
 		"other metadata":  header("Grpc-Metadata-X-Caller", "directeur"),
 		"the header":      header(identity.Header, "directeur"),
 		"a timeout":       header("Grpc-Timeout", "1n"),

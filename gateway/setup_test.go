@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-kratos/kratos/v2/middleware"
 
 	"github.com/zijlicht/zijlicht/policies"
 	casesv1 "github.com/zijlicht/zijlicht/proto/zijlicht/cases/v1"
@@ -153,6 +154,7 @@ type node struct {
 	log    *lines
 	said   *services
 	router *serve.Router
+	chain  []middleware.Middleware
 	key    jose.JSONWebKey // the private half of its OAuth key
 	// before, when set, answers requests in the node's place if it returns true.
 	before atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
@@ -197,8 +199,8 @@ func startNode(t *testing.T, a *anchor, edit ...func(*Config)) *node {
 	}
 	n.Gateway, err = New(config)
 	must(t, err)
-	chain := serve.Chain(logger, identity.NewVerifier(verify, n.url, n.clock.Now), authz.NewGate(policy, recorder, n.url).Middleware(), recorder.Security)
-	local := serve.NewLocal(chain)
+	n.chain = serve.Chain(logger, identity.NewVerifier(verify, n.url, n.clock.Now), authz.NewGate(policy, recorder, n.url).Middleware(), recorder.Security)
+	local := serve.NewLocal(n.chain)
 	n.said = &services{node: n.url}
 	casesv1.RegisterCasesServiceServer(local, &fakeCases{services: n.said})
 	consentv1.RegisterConsentServiceServer(local, &fakeConsent{services: n.said})
