@@ -31,18 +31,30 @@ create table consent.withdrawal (
     withdrawn_time timestamptz not null
 );
 
--- The published contract: one row per key, the newest yes to it. Whether the time
--- is right is for the policy to say, with the time of the request.
+-- A withdrawal ends every yes for the same case, purpose and circle that was said
+-- before it: who stops with an older receipt means what was agreed, not one paper.
+create view consent.standing with (security_barrier) as
+select g.*,
+       (select min(w.withdrawn_time)
+        from consent.withdrawal as w
+        join consent.consent_grant as e on e.id = w.grant_id
+        where e.case_id = g.case_id and e.purpose = g.purpose and e.circle = g.circle
+          and (w.grant_id = g.id or w.withdrawn_time >= g.given_time)) as withdrawn_time
+from consent.consent_grant as g;
+
+-- The published contract: one row per key, of the newest yes, which replaces the
+-- ones before it with their organisations. Whether the time is right is for the
+-- policy to say, with the time of the request.
 create view consent.effective_grant with (security_barrier) as
-select distinct on (g.case_id, g.revision, g.purpose, g.circle, o.organisation)
-       g.case_id, g.revision, g.purpose, g.circle, o.organisation,
-       case when w.grant_id is null then 'granted' else 'withdrawn' end as state,
+select g.case_id, g.revision, g.purpose, g.circle, o.organisation,
+       case when g.withdrawn_time is null then 'granted' else 'withdrawn' end as state,
        g.valid_from, g.valid_until
-from consent.consent_grant as g
-join consent.grant_organisation as o on o.grant_id = g.id
-left join consent.withdrawal as w on w.grant_id = g.id
-order by g.case_id, g.revision, g.purpose, g.circle, o.organisation, g.given_time desc, g.id desc;
+from (select distinct on (case_id, revision, purpose, circle) *
+      from consent.standing
+      order by case_id, revision, purpose, circle, given_time desc, id desc) as g
+join consent.grant_organisation as o on o.grant_id = g.id;
 
 grant usage on schema consent to {{call .Role "consent"}}, {{call .Role "cases"}};
 grant select, insert on consent.consent_grant, consent.grant_organisation, consent.withdrawal to {{call .Role "consent"}};
+grant select on consent.standing to {{call .Role "consent"}};
 grant select on consent.effective_grant to {{call .Role "cases"}};

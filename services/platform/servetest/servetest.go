@@ -155,7 +155,7 @@ func tcp(t *testing.T, chain []middleware.Middleware, register func(grpc.Service
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		_ = s.Stop(ctx)
-		<-done
+		_ = <-done
 	})
 	return conn
 }

@@ -4,6 +4,7 @@ package data
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -75,7 +76,7 @@ func Get(ctx context.Context, pool *pgxpool.Pool, id string) (d Decision, ok boo
 		return Decision{}, false, err
 	}
 	d, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Decision])
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return Decision{}, false, nil
 	}
 	return d, err == nil, err

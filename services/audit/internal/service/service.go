@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -79,23 +78,36 @@ func (s *Service) GetDecision(ctx context.Context, req *auditv1.GetDecisionReque
 		return nil, err
 	}
 	m := message(d)
-	var entries []struct{ Input, Result json.RawMessage }
-	if err := json.Unmarshal(d.Evaluations, &entries); err != nil {
+	if m.Evaluations, err = evaluations(d.Evaluations); err != nil {
 		return nil, fault.Internal(err)
 	}
-	for _, e := range entries {
-		ev := &auditv1.Evaluation{Input: &structpb.Struct{}, Result: &structpb.Struct{}}
-		if err := protojson.Unmarshal(e.Input, ev.Input); err != nil {
-			return nil, fault.Internal(err)
-		}
-		if len(e.Result) > 0 {
-			if err := protojson.Unmarshal(e.Result, ev.Result); err != nil {
-				return nil, fault.Internal(err)
-			}
-		}
-		m.Evaluations = append(m.Evaluations, ev)
-	}
 	return m, nil
+}
+
+// evaluations are what the rules were given and what they said; of a list, what it was filtered with and what it gave.
+func evaluations(raw json.RawMessage) (all []*auditv1.Evaluation, err error) {
+	var entries []map[string]any
+	if err := json.Unmarshal(raw, &entries); err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		input, _ := e["input"].(map[string]any)
+		result, ok := e["result"].(map[string]any)
+		if !ok {
+			delete(e, "input")
+			delete(e, "result")
+			result = e
+		}
+		one := &auditv1.Evaluation{}
+		if one.Input, err = structpb.NewStruct(input); err != nil {
+			return nil, err
+		}
+		if one.Result, err = structpb.NewStruct(result); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 func message(d data.Decision) *auditv1.Decision {
@@ -105,11 +117,4 @@ func message(d data.Decision) *auditv1.Decision {
 		ResourceKind: d.ResourceKind, ResourceId: d.ResourceID, DecideTime: timestamppb.New(d.DecideTime),
 		PolicyRevision: d.PolicyRevision,
 	}
-}
-
-func failure(err error) error {
-	if pgdb.IsUnavailable(err) {
-		return fault.Unavailable(err)
-	}
-	return fault.Internal(err)
 }

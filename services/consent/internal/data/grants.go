@@ -3,6 +3,7 @@ package data
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,11 +31,10 @@ type Grant struct {
 
 const selectGrant = `
 	select g.id::text, g.case_id::text, g.revision, g.purpose, g.circle, g.manner, g.recorded_by::text, g.request_id::text,
-	       g.code_hash, g.given_time, g.valid_from, g.valid_until, w.withdrawn_time,
+	       g.code_hash, g.given_time, g.valid_from, g.valid_until, g.withdrawn_time,
 	       array(select organisation from consent.grant_organisation where grant_id = g.id order by organisation) as organisations,
 	       array(select name from consent.grant_organisation where grant_id = g.id order by organisation) as names
-	from consent.consent_grant as g
-	left join consent.withdrawal as w on w.grant_id = g.id `
+	from consent.standing as g `
 
 // Insert adds a yes. ok is false when the same request was recorded before.
 func Insert(ctx context.Context, tx pgx.Tx, g Grant) (ok bool, err error) {
@@ -83,13 +83,13 @@ func ByCode(ctx context.Context, q querier, hash []byte) (g Grant, ok bool, err 
 		return Grant{}, false, err
 	}
 	g, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Grant])
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return Grant{}, false, nil
 	}
 	return g, err == nil, err
 }
 
-// Withdraw adds a withdrawal. The first one stands; ok is false when there was one.
+// Withdraw adds a withdrawal. The first one by a receipt stands; ok is false when there was one.
 func Withdraw(ctx context.Context, tx pgx.Tx, id string, at time.Time) (ok bool, err error) {
 	tag, err := tx.Exec(ctx, `insert into consent.withdrawal (grant_id, withdrawn_time) values ($1, $2)
 		on conflict (grant_id) do nothing`, id, at)

@@ -13,6 +13,7 @@ import (
 
 	casesv1 "github.com/zijlicht/zijlicht/proto/zijlicht/cases/v1"
 	consentv1 "github.com/zijlicht/zijlicht/proto/zijlicht/consent/v1"
+	faultv1 "github.com/zijlicht/zijlicht/proto/zijlicht/fault/v1"
 	gatewayv1 "github.com/zijlicht/zijlicht/proto/zijlicht/gateway/v1"
 	"github.com/zijlicht/zijlicht/services/consent/internal/biz"
 	"github.com/zijlicht/zijlicht/services/consent/internal/data"
@@ -52,49 +53,56 @@ func New(c Config) *Service {
 
 // RegisterGrant implements consentv1.ConsentServiceServer.
 func (s *Service) RegisterGrant(ctx context.Context, req *consentv1.RegisterGrantRequest) (*consentv1.RegisterGrantResponse, error) {
-	facts, err := s.cases.DescribeCase(ctx, &casesv1.DescribeCaseRequest{CaseId: req.GetCaseId()})
+	facts, err := s.describe(ctx, req.GetCaseId())
 	if err != nil {
 		return nil, err
+	}
+	if _, err := authz.Decide(ctx, "", authz.CaseResource(req.GetCaseId(), facts)); err != nil {
+		return nil, err
+	}
+	if req.GetRevision() != facts.GetRevision() {
+		return nil, fault.EditConflict()
+	}
+	if facts.GetRisk() < 0 {
+		return nil, fault.WrongState("risk.unknown") // there is nothing yet that the resident could have read
 	}
 	g := data.Grant{
 		ID: uuid.Must(uuid.NewV7()).String(), CaseID: req.GetCaseId(), Revision: facts.GetBasisRevision(), Purpose: biz.Purpose,
 		Circle: req.GetCircle(), Manner: req.GetManner(), RecordedBy: identity.Of(ctx).GetSubject(), RequestID: req.GetRequestId(),
 		GivenTime: identity.Now(ctx),
 	}
+	if err := s.agree(ctx, req, &g); err != nil {
+		return nil, err
+	}
 	code := biz.Code(s.CodeKey, g.RecordedBy, g.RequestID)
 	normal, _ := biz.Normalize(code)
 	g.CodeHash = biz.Hash(s.CodeKey, normal)
+	var kept data.Grant
 	err = authz.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		if _, err := authz.Decide(ctx, "", authz.CaseResource(req.GetCaseId(), facts)); err != nil {
-			return err
-		}
-		if req.GetRevision() != facts.GetRevision() {
-			return fault.EditConflict()
-		}
-		if facts.GetRisk() < 0 {
-			return fault.WrongState("case.choices-open") // there is nothing yet that the resident could have read
-		}
-		if err := s.agree(ctx, req, &g); err != nil {
-			return err
-		}
+		kept = g
 		added, err := data.Insert(ctx, tx, g)
 		if err != nil || added {
 			return err
 		}
-		g, err = data.ByRequest(ctx, tx, g.RecordedBy, g.RequestID)
-		return err
+		if kept, err = data.ByRequest(ctx, tx, g.RecordedBy, g.RequestID); err != nil {
+			return err
+		}
+		if kept.CaseID != g.CaseID || kept.Revision != g.Revision || kept.Circle != g.Circle {
+			return fault.Invalid("request_id", "used_before") // for another yes, whose code this would give away
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &consentv1.RegisterGrantResponse{Grant: message(g), ReceiptCode: code}, nil
+	return &consentv1.RegisterGrantResponse{Grant: message(kept), ReceiptCode: code}, nil
 }
 
 // agree fills in whom and how long the yes is for: the circle's organisations of today.
 func (s *Service) agree(ctx context.Context, req *consentv1.RegisterGrantRequest, g *data.Grant) error {
 	var until time.Time
 	if req.GetValidUntilTime() != nil {
-		until = req.GetValidUntilTime().AsTime()
+		until = req.GetValidUntilTime().AsTime().Truncate(time.Microsecond) // as Postgres keeps it
 	}
 	var err error
 	if g.ValidFrom, g.ValidUntil, err = biz.Period(g.GivenTime, s.ThinkingTime, until); err != nil {
@@ -102,7 +110,7 @@ func (s *Service) agree(ctx context.Context, req *consentv1.RegisterGrantRequest
 	}
 	circle, err := s.federation.GetCircle(ctx, &gatewayv1.GetCircleRequest{Circle: req.GetCircle()})
 	if err != nil {
-		return err
+		return asked(err)
 	}
 	member := false
 	for _, m := range circle.GetMembers() {
@@ -121,7 +129,7 @@ func (s *Service) agree(ctx context.Context, req *consentv1.RegisterGrantRequest
 
 // ListGrants implements consentv1.ConsentServiceServer.
 func (s *Service) ListGrants(ctx context.Context, req *consentv1.ListGrantsRequest) (*consentv1.ListGrantsResponse, error) {
-	facts, err := s.cases.DescribeCase(ctx, &casesv1.DescribeCaseRequest{CaseId: req.GetCaseId()})
+	facts, err := s.describe(ctx, req.GetCaseId())
 	if err != nil {
 		return nil, err
 	}
@@ -145,20 +153,28 @@ func (s *Service) GetReceipt(ctx context.Context, req *consentv1.GetReceiptReque
 	if err != nil {
 		return nil, err
 	}
-	return s.receipt(ctx, g)
+	facts, err := s.describe(ctx, g.CaseID)
+	if err != nil {
+		return nil, err
+	}
+	return receipt(ctx, g, facts.GetStatus() == "closed"), nil
 }
 
-// Withdraw implements consentv1.ConsentServiceServer.
+// Withdraw implements consentv1.ConsentServiceServer. It needs nothing but this register.
 func (s *Service) Withdraw(ctx context.Context, req *consentv1.WithdrawRequest) (*consentv1.Receipt, error) {
 	var g data.Grant
 	err := authz.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		var err error
-		if g, err = s.byCode(ctx, tx, req.GetReceiptCode()); err != nil {
+		if g, err = s.byCode(ctx, tx, req.GetReceiptCode()); err != nil || g.WithdrawnTime != nil {
 			return err
 		}
 		now := identity.Now(ctx)
 		added, err := data.Withdraw(ctx, tx, g.ID, now)
-		if err != nil || !added {
+		if err != nil {
+			return err
+		}
+		if !added { // another was first, and its time stands
+			g, _, err = data.ByCode(ctx, tx, g.CodeHash)
 			return err
 		}
 		g.WithdrawnTime = &now
@@ -168,7 +184,7 @@ func (s *Service) Withdraw(ctx context.Context, req *consentv1.WithdrawRequest) 
 	if err != nil {
 		return nil, err
 	}
-	return s.receipt(ctx, g)
+	return receipt(ctx, g, false), nil
 }
 
 type querier interface {
@@ -190,24 +206,34 @@ func (s *Service) byCode(ctx context.Context, q querier, typed string) (data.Gra
 	return g, err
 }
 
-func (s *Service) receipt(ctx context.Context, g data.Grant) (*consentv1.Receipt, error) {
-	facts, err := s.cases.DescribeCase(ctx, &casesv1.DescribeCaseRequest{CaseId: g.CaseID})
-	if err != nil {
-		return nil, err
+// describe asks cases for the facts. No answer is a refusal that can be tried again.
+func (s *Service) describe(ctx context.Context, caseID string) (*casesv1.CaseFacts, error) {
+	facts, err := s.cases.DescribeCase(ctx, &casesv1.DescribeCaseRequest{CaseId: caseID})
+	return facts, asked(err)
+}
+
+// asked is the answer to a question to another service that failed: its own refusal, or that it cannot be asked now.
+func asked(err error) error {
+	if fault.ReasonOf(err) == faultv1.Reason_REASON_INTERNAL {
+		return fault.Unavailable(err)
 	}
+	return err
+}
+
+func receipt(ctx context.Context, g data.Grant, caseClosed bool) *consentv1.Receipt {
 	var withdrawn time.Time
 	if g.WithdrawnTime != nil {
 		withdrawn = *g.WithdrawnTime
 	}
 	r := &consentv1.Receipt{
-		State:   biz.State(identity.Now(ctx), g.ValidFrom, g.ValidUntil, withdrawn, facts.GetStatus() == "closed"),
+		State:   biz.State(identity.Now(ctx), g.ValidFrom, g.ValidUntil, withdrawn, caseClosed),
 		Purpose: g.Purpose, Organisations: g.Names, GivenTime: timestamppb.New(g.GivenTime),
 		ValidFromTime: timestamppb.New(g.ValidFrom), ValidUntilTime: timestamppb.New(g.ValidUntil),
 	}
 	if !withdrawn.IsZero() {
 		r.WithdrawnTime = timestamppb.New(withdrawn)
 	}
-	return r, nil
+	return r
 }
 
 func message(g data.Grant) *consentv1.Grant {
