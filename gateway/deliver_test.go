@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"google.golang.org/protobuf/proto"
 
+	identityv1 "github.com/zijlicht/zijlicht/proto/zijlicht/identity/v1"
 	reviewv1 "github.com/zijlicht/zijlicht/proto/zijlicht/review/v1"
 	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/outbox"
@@ -227,7 +228,9 @@ func TestDeliveries(t *testing.T) {
 			w.Header().Set("Content-Length", "9")
 			_, _ = w.Write([]byte(`{`))
 		},
-		"elsewhere":    func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://kwaad.example/", 307) },
+		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://kwaad.example/", http.StatusTemporaryRedirect)
+		},
 		"slow down":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) },
 		"a broken one": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"never":        func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -282,6 +285,12 @@ func TestDeliveries(t *testing.T) {
 		noord.ends(t, noord.enqueue(t, message, 1), "completed")
 		if noord.said.outcome(message.MessageID) != "refused" {
 			t.Error("its writer is not told")
+		}
+	})
+	t.Run("cases whose time is over are closed", func(t *testing.T) {
+		noord.ends(t, noord.enqueue(t, outbox.LapsedArgs{}, 1), "completed")
+		if c := noord.said.last().caller; c.GetKind() != identityv1.Kind_KIND_WORKER || c.GetSubject() != "lapsed" || len(c.GetRoles()) > 0 {
+			t.Errorf("caller %v", c)
 		}
 	})
 	t.Run("nobody's words are in the queue or the log", func(t *testing.T) {

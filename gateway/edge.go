@@ -174,9 +174,6 @@ func (w *written) WriteHeader(status int) { w.begun = true; w.ResponseWriter.Wri
 
 func (w *written) Write(b []byte) (int, error) { w.begun = true; return w.ResponseWriter.Write(b) }
 
-// Unwrap serves http.ResponseController.
-func (w *written) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
 // plainPath refuses every second spelling of a path, which the mux would redirect
 // and the transcoder would read in its own way.
 func plainPath(r *http.Request) bool {

@@ -48,7 +48,7 @@ func TestAServiceThatIsNotThere(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	_ = s.Stop(ctx)
-	<-stopped
+	must(t, <-stopped)
 	for range 3 {
 		a := n.do(t, http.MethodPost, "/api/v1/cases", newCase, n.as(p.session))
 		a.wants(t, 503, "check-unavailable")

@@ -119,3 +119,37 @@ func TestReadingAtAPeer(t *testing.T) {
 		t.Error("the log holds what a stranger wrote")
 	}
 }
+
+// What the node's own services may ask about people and circles.
+func TestLookUps(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, newAnchor(t))
+	open, closed := n.member(t, "professional", "reviewer"), n.member(t)
+	must(t, n.accounts.CloseAccount(t.Context(), closed.id))
+	fed := gatewayv1.NewFederationServiceClient(n.Gateway.Conn)
+	ctx := n.reader(t, open.id, "professional")
+
+	c, err := fed.LookUpColleague(ctx, &gatewayv1.LookUpColleagueRequest{AccountId: open.id})
+	if err != nil || !c.GetFound() || c.GetUnit() != "team-oost" || strings.Join(c.GetRoles(), " ") != "professional reviewer" {
+		t.Errorf("%v: %v", c, err)
+	}
+	for _, id := range []string{closed.id, caseID} {
+		if c, err := fed.LookUpColleague(ctx, &gatewayv1.LookUpColleagueRequest{AccountId: id}); err != nil || c.GetFound() || c.GetName() != "" {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+	if _, err := fed.LookUpColleague(ctx, &gatewayv1.LookUpColleagueRequest{AccountId: "x"}); fault.CodeOf(err) != "invalid-argument" {
+		t.Errorf("no id: %v", err)
+	}
+	circle, err := fed.GetCircle(ctx, &gatewayv1.GetCircleRequest{Circle: theCircle})
+	if err != nil || !circle.GetFound() || len(circle.GetMembers()) != 1 || circle.GetMembers()[0].GetId() != n.url {
+		t.Errorf("%v: %v", circle, err)
+	}
+	if circle, err := fed.GetCircle(ctx, &gatewayv1.GetCircleRequest{Circle: "geen"}); err != nil || circle.GetFound() {
+		t.Errorf("%v: %v", circle, err)
+	}
+	// Without a statement of who calls there is no answer, not even inside the node.
+	if _, err := fed.GetCircle(t.Context(), &gatewayv1.GetCircleRequest{Circle: theCircle}); fault.CodeOf(err) != "unauthenticated" {
+		t.Errorf("nobody: %v", err)
+	}
+}

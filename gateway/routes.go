@@ -35,7 +35,7 @@ func routesOf(services ...protoreflect.ServiceDescriptor) (all []route) {
 				continue
 			}
 			r := route{operation: "/" + string(s.FullName()) + "/" + string(m.Name())}
-			template := ""
+			var template string
 			switch p := rule.GetPattern().(type) {
 			case *annotations.HttpRule_Get:
 				r.method, template = http.MethodGet, p.Get

@@ -118,6 +118,11 @@ func (s *fakeCases) ReadShared(ctx context.Context, req *casesv1.ReadSharedReque
 	return &casesv1.SharedCase{PublicId: req.GetPublicId(), WhatHappened: permit.Rendition()}, nil
 }
 
+func (s *fakeCases) CloseLapsed(ctx context.Context, req *casesv1.CloseLapsedRequest) (*casesv1.CloseLapsedResponse, error) {
+	_, err := s.came(ctx, req, "", authz.Resource{"kind": "case", "id": req.GetCaseId()})
+	return &casesv1.CloseLapsedResponse{}, err
+}
+
 type fakeConsent struct {
 	consentv1.UnimplementedConsentServiceServer
 	*services
