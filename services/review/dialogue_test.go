@@ -1,15 +1,19 @@
 package review_test
 
 import (
+	"context"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	identityv1 "github.com/zijlicht/zijlicht/proto/zijlicht/identity/v1"
 	reviewv1 "github.com/zijlicht/zijlicht/proto/zijlicht/review/v1"
+	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/servetest"
 	"github.com/zijlicht/zijlicht/services/review/reviewtest"
 )
@@ -164,6 +168,73 @@ func (s suite) submit(t *testing.T) {
 	if jobs != 2 {
 		t.Fatalf("%d deliveries of two messages", jobs)
 	}
+}
+
+// submitAtOnce: messages of one side get numbers of their own, without a gap.
+func (s suite) submitAtOnce(t *testing.T) {
+	who := reviewtest.Reviewer()
+	r := s.Started(t, who, uuid.NewString())
+	const many = 12
+	var wg sync.WaitGroup
+	for range many {
+		wg.Go(func() {
+			if _, err := s.submit1(t, who, r.GetId(), "question", "x"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := one[int](t, s, "select max(sequence)::int from review.message where dialogue_id = $1 having count(*) = $2", r.GetId(), many); n != many {
+		t.Fatalf("the last of %d messages has number %d", many, n)
+	}
+}
+
+// submitWhileClosing: of two at once one comes first; a message that was taken is one from before the closing.
+func (s suite) submitWhileClosing(t *testing.T) {
+	for range 8 {
+		who, id := reviewtest.Reviewer(), uuid.NewString()
+		r := s.Started(t, who, id)
+		var taken bool
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := s.submit1(t, who, r.GetId(), "question", "x")
+			if taken = err == nil; !taken && fault.CodeOf(err) != "case.closed" {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if err := s.notice(t, reviewtest.Notifier(), "closed", id, 2); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		got := ok(s.get(t, who, r.GetId()))(t)
+		if got.GetState() != "closed" || (len(got.GetMessages()) == 1) != taken {
+			t.Fatalf("taken %v, review %v", taken, got)
+		}
+	}
+}
+
+// closedMeanwhile: what counts is the state that the message's transaction found, not the one read before.
+func (s suite) closedMeanwhile(t *testing.T) {
+	who := reviewtest.Reviewer()
+	r := s.Started(t, who, uuid.NewString())
+	tx := ok(s.DB.Admin().Begin(t.Context()))(t)
+	defer tx.Rollback(context.Background())
+	ok(tx.Exec(t.Context(), "select from review.dialogue where id = $1 for update", r.GetId()))(t)
+	pid := ok(pgx.CollectExactlyOneRow(ok(tx.Query(t.Context(), "select pg_backend_pid()"))(t), pgx.RowTo[int32]))(t)
+	answer := make(chan error, 1)
+	go func() {
+		_, err := s.submit1(t, who, r.GetId(), "question", "x")
+		answer <- err
+	}()
+	for !one[bool](t, s, "select exists (select from pg_stat_activity where $1 = any(pg_blocking_pids(pid)))", pid) {
+		runtime.Gosched()
+	}
+	ok(tx.Exec(t.Context(), "update review.dialogue set state = 'closed', closed_time = $2, draft_until = $3 where id = $1",
+		r.GetId(), s.Clock.Now(), s.Clock.Now().Add(14*day)))(t)
+	ok(0, tx.Commit(t.Context()))(t)
+	want(t, <-answer, refused, "case.closed")
 }
 
 func (s suite) words(t *testing.T) {

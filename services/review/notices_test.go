@@ -133,11 +133,14 @@ func (s suite) noticeRefusals(t *testing.T) {
 // anothersCase: what one organisation says about a public id is nothing to another's case.
 func (s suite) anothersCase(t *testing.T) {
 	who, id := reviewtest.Reviewer(), uuid.NewString()
-	n := s.Noticed(t, who, id)
+	r := s.Started(t, who, id)
 	other := reviewtest.Notifier()
 	other.Organisation = "https://west.example"
 	ok(0, s.notice(t, other, "closed", id, 9))(t)
-	ok(s.Review.StartReview(s.As(t.Context(), who), &reviewv1.StartReviewRequest{RequestId: uuid.NewString(), NoticeId: n.GetId()}))(t)
+	ok(s.submit1(t, who, r.GetId(), "question", "Nog open?"))(t)
+	ok(s.Review.StartReview(s.As(t.Context(), reviewtest.Reviewer()), &reviewv1.StartReviewRequest{
+		RequestId: uuid.NewString(), NoticeId: r.GetNoticeId(),
+	}))(t)
 }
 
 func (s suite) sharedCase(t *testing.T) {

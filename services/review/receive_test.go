@@ -78,6 +78,14 @@ func (s suite) withdrawal(t *testing.T) {
 	s.Cases.Publish(id, author.GetSubject())
 	s.Cases.Change(id, func(f *casesv1.CaseFacts) { f.Id = r.GetCaseId() })
 	author.Time = nil
+	ok(0, s.receive(t, reader, reviewtest.Question(r.GetId(), id, 2)))(t)
+	state := one[string](t, s, "select state from review.dialogue where id = $1", r.GetId())
+	if state != "open" {
+		t.Fatal("the opening is not kept")
+	}
+	s.Cases.Withdraw(id)
+	ok(s.get(t, author, r.GetId()))(t)
+	s.Cases.Change(id, func(f *casesv1.CaseFacts) { f.GrantState = "granted" })
 	if got := ok(s.submit1(t, author, r.GetId(), "answer", "opnieuw"))(t); got.GetState() != "open" || got.GetDraftUntilTime() != nil {
 		t.Fatalf("reopened %v", got)
 	}
@@ -180,9 +188,12 @@ func (s suite) mismatches(t *testing.T) {
 	if rows() != 1 {
 		t.Fatalf("%d messages", rows())
 	}
+	want(t, s.receive(t, stranger, reviewtest.Question(r.GetId(), id, 2)), notFound)
+	s.lastLogged(t, r.GetCaseId(), "review.receive", false, "review.other_organisation")
 	// Our own dialogue as a reader is not one on a case of ours, whoever knows its id.
 	mine := s.Started(t, reviewtest.Reviewer(), uuid.NewString())
 	want(t, s.receive(t, reader, reviewtest.Question(mine.GetId(), id, 1)), notFound)
+	s.Cases.Publish(mine.GetCasePublicId(), author.GetSubject())
 	want(t, s.receive(t, reader, reviewtest.Question(mine.GetId(), mine.GetCasePublicId(), 1)), notFound)
 }
 

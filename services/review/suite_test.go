@@ -50,11 +50,12 @@ func TestService(t *testing.T) {
 			"drafts":               suite.drafts,
 			"another's review":     suite.anothersReview,
 			"submit":               suite.submit,
+			"submit at once":       suite.submitAtOnce,
+			"submit and close":     suite.submitWhileClosing,
+			"closed meanwhile":     suite.closedMeanwhile,
 			"words":                suite.words,
 			"closing":              suite.closing,
-			"draft window":         suite.draftWindow,
 			"received":             suite.received,
-			"withdrawal":           suite.withdrawal,
 			"received lists":       suite.receivedLists,
 			"reader's refusals":    suite.readerRefusals,
 			"mismatches":           suite.mismatches,
@@ -70,6 +71,19 @@ func TestService(t *testing.T) {
 			"sealed":               suite.sealed,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(s, t) })
+		}
+	})
+}
+
+// TestLater holds what asks at later times: a node of their own, as they remove other dialogues' drafts as well.
+func TestLater(t *testing.T) {
+	t.Parallel()
+	servetest.Both(t, func(t *testing.T, connect servetest.Connect) {
+		for name, test := range map[string]func(suite, *testing.T){
+			"draft window": suite.draftWindow,
+			"withdrawal":   suite.withdrawal,
+		} {
+			t.Run(name, func(t *testing.T) { t.Parallel(); test(newSuite(t, connect), t) })
 		}
 	})
 }

@@ -117,7 +117,8 @@ func (s *Service) ListReviews(ctx context.Context, req *reviewv1.ListReviewsRequ
 }
 
 // GetReview implements reviewv1.ReviewServiceServer. On the owner's side the
-// dialogue follows the case, and reading it is when that is noticed and kept.
+// dialogue follows the case, and reading it is when that is noticed and kept. A
+// draft whose time is over goes before anything is read.
 func (s *Service) GetReview(ctx context.Context, req *reviewv1.GetReviewRequest) (*reviewv1.Review, error) {
 	d, open, ok, err := s.dialogue(ctx, req.GetReviewId())
 	if err != nil {

@@ -113,9 +113,6 @@ func (s *Service) view(ctx context.Context, db data.DB, d biz.Dialogue) (*review
 			SubmitTime: timestamppb.New(m.SubmitTime), Delivery: m.Delivery,
 		})
 	}
-	if !d.KeepsDraft(identity.Now(ctx)) {
-		return r, nil
-	}
 	draft, ok, err := data.GetDraft(ctx, db, key, d.ID, identity.Of(ctx).GetSubject())
 	if err != nil {
 		return nil, err

@@ -2,7 +2,7 @@ package service
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -92,8 +92,12 @@ func (s *Service) SubmitMessage(ctx context.Context, req *reviewv1.SubmitMessage
 			ID: uuid.NewString(), FromSide: d.Side, Kind: req.GetKind(), Sequence: sequence, SubmitTime: identity.Now(ctx),
 			Delivery: biz.Waiting, Words: w,
 		}
-		if added, err := data.InsertMessage(ctx, tx, key, d.ID, m, req.GetRequestId()); err != nil || !added {
-			return orElse(err, fault.Internal(fmt.Errorf("message %d of a locked dialogue was there", sequence)))
+		added, err := data.InsertMessage(ctx, tx, key, d.ID, m, req.GetRequestId())
+		if err != nil {
+			return err
+		}
+		if !added {
+			return fault.Internal(errors.New("the next message of a locked dialogue was there"))
 		}
 		if err := data.DeleteDraft(ctx, tx, d.ID); err != nil {
 			return err
@@ -105,13 +109,6 @@ func (s *Service) SubmitMessage(ctx context.Context, req *reviewv1.SubmitMessage
 	}
 	failpoint.Hit(failpoint.SenderAfterCommit)
 	return r, nil
-}
-
-func orElse(err, other error) error {
-	if err != nil {
-		return err
-	}
-	return other
 }
 
 // change does a deed to a dialogue of the caller's and answers with what became of
