@@ -99,7 +99,7 @@ func forbidden(file goFile, imported string) string {
 	case "proto":
 		return unless(!ours || under(local, "proto"), "contracts know contracts only")
 	case "policies":
-		return unless(!ours || under(local, "policies") || file.test() && under(local, "services/platform"), "the bundle knows nothing of what uses it")
+		return unless(!ours || under(local, "policies") || file.test() && under(local, "services/platform", "proto"), "the bundle knows nothing of what uses it")
 	case "gateway":
 		return unless(!ours || under(local, "gateway", "policies", "proto", "services/platform"), "the gateway speaks to services through proto")
 	case "services":

@@ -86,7 +86,7 @@ func securitySchemes() object {
 			"description": "A machine client of this organisation. It authenticates with private_key_jwt (RFC 7523); tokens live five minutes at most.",
 			"flows": object{"clientCredentials": object{
 				"tokenUrl": "/oauth2/token",
-				"scopes":   object{},
+				"scopes":   object{"circle:read": "see the circles that the organisation is in"},
 			}},
 		},
 		"proof": object{

@@ -45,10 +45,19 @@ func rootCommand() *cobra.Command {
 		}
 		return openAnchor(ctx, c)
 	})
-	for _, c := range []*cobra.Command{account, federation} {
+	machines := gateway.ClientCommand(func(ctx context.Context) (gateway.Clients, error) {
+		c, err := loadConfig(path)
+		if err != nil {
+			return gateway.Clients{}, err
+		}
+		n := &node{config: c, ctx: ctx}
+		pool, err := n.pool("gateway")
+		return gateway.Clients{Pool: pool, Now: time.Now}, err
+	})
+	for _, c := range []*cobra.Command{account, federation, machines} {
 		c.PersistentFlags().StringVar(&path, "config", "zijlicht.yaml", "instellingen van het knooppunt")
 	}
-	root.AddCommand(serveCommand(), migrateCommand(), initCommand(), account, federation, deid.Command(), demoCommand())
+	root.AddCommand(serveCommand(), migrateCommand(), initCommand(), account, federation, machines, deid.Command(), demoCommand())
 	return root
 }
 

@@ -306,7 +306,7 @@ func (n *node) gateway() error {
 	if err != nil {
 		return err
 	}
-	n.servers = append(n.servers, run.HTTP(h), run.Background(g.Run))
+	n.servers = append(n.servers, run.HTTP(h, g.Listener), run.Background(g.Run))
 	return nil
 }
 

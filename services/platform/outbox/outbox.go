@@ -80,7 +80,7 @@ type LapsedArgs struct {
 // Kind implements river.JobArgs.
 func (LapsedArgs) Kind() string { return "lapsed" }
 
-// MaxAttempts lets a delivery try for weeks before it gives up; a peer that is down for a weekend loses nothing.
+// MaxAttempts lets a delivery try for about a week before it gives up; a peer that is down for a weekend loses nothing.
 const MaxAttempts = 200
 
 // Outbox inserts jobs with the role of one service.

@@ -15,13 +15,23 @@ import (
 )
 
 // HTTP is a server that stops accepting, and then waits for what it is answering.
-func HTTP(s *http.Server) transport.Server { return &httpServer{s} }
+// What it accepts goes through wrap first.
+func HTTP(s *http.Server, wrap func(net.Listener) net.Listener) transport.Server {
+	return &httpServer{Server: s, wrap: wrap}
+}
 
-type httpServer struct{ *http.Server }
+type httpServer struct {
+	*http.Server
+	wrap func(net.Listener) net.Listener
+}
 
 func (s *httpServer) Start(ctx context.Context) error {
 	s.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
-	if err := s.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Addr)
+	if err != nil {
+		return err
+	}
+	if err := s.Serve(s.wrap(listener)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
