@@ -36,7 +36,7 @@ calls := {
 	"review.read": {"callers": {"person"}, "kinds": {"review"}, "role": "none", "active": false},
 	"review.draft": {"callers": {"person"}, "kinds": {"review"}, "role": "none", "active": false},
 	"review.submit": {"callers": {"person"}, "kinds": {"review"}, "role": "none", "active": true},
-	"review.receive": {"callers": {"peer"}, "kinds": {"case", "review"}, "role": "none", "active": true},
+	"review.receive": {"callers": {"peer"}, "kinds": {"case", "message", "review"}, "role": "none", "active": true},
 	"review.deliver": {"callers": {"worker"}, "kinds": {"message", "review"}, "role": "none", "active": false},
 	"review.mark-delivery": {"callers": {"worker"}, "kinds": {"message", "review"}, "role": "none", "active": false},
 	"decision.list": {"callers": {"person"}, "kinds": {"decision"}, "role": "privacy-officer", "active": false},

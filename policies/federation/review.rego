@@ -111,6 +111,19 @@ permits if {
 	open
 }
 
+# What was taken in before is acknowledged again, whatever happened since: the
+# acknowledgement may have been lost, and it tells the sender nothing new.
+taken_in_before if {
+	input.resource.found == true
+	with_this_peer
+}
+
+permits if {
+	input.action == "review.receive"
+	input.resource.kind == "message"
+	taken_in_before
+}
+
 permits if input.action in {"review.deliver", "review.mark-delivery"}
 
 # --- who may know that it exists -----------------------------------------
@@ -151,6 +164,12 @@ visible if {
 }
 
 # --- why not -------------------------------------------------------------
+
+failed contains {"code": "resource.unknown", "rule": "zijlicht.federation.review.taken_in_before", "args": {}} if {
+	input.action == "review.receive"
+	input.resource.kind == "message"
+	not taken_in_before
+}
 
 about_notice if input.action in {"notice.list", "notice.open", "review.start"}
 

@@ -120,6 +120,8 @@ others := {
 	"decision about something else": {"sample": ["decision.read", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "review"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
 	"nobody": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": ""}], "outward": "caller.not_allowed", "codes": ["caller.not_allowed"]},
 	"another organisation's person": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://zuid.example"}], "outward": "not_found", "codes": ["caller.other_organisation"]},
+	"a message that never came": {"sample": ["review.receive", 2], "ops": [{"op": "replace", "path": "/resource/found", "value": false}], "outward": "not_found", "codes": ["resource.unknown"]},
+	"another's message": {"sample": ["review.receive", 2], "ops": [{"op": "replace", "path": "/resource/peer_org", "value": "https://west.example"}], "outward": "not_found", "codes": ["resource.unknown"]},
 	"peer of the own organisation": {"sample": ["case.read-shared", 0], "ops": [{"op": "replace", "path": "/subject/org", "value": "https://noord.example"}], "outward": "case.closed", "codes": ["caller.other_organisation"]},
 	"kind": {"sample": ["session.read", 0], "ops": [{"op": "replace", "path": "/resource/kind", "value": "case"}], "outward": "resource.unknown", "codes": ["resource.unknown"]},
 	"register for another's case": {"sample": ["consent.register", 0], "ops": [{"op": "replace", "path": "/subject/id", "value": "account-2"}, {"op": "replace", "path": "/resource/second_reader", "value": "account-2"}], "outward": "case.not_yours", "codes": ["case.not_yours"]},

@@ -66,6 +66,10 @@ func (s suite) withdrawal(t *testing.T) {
 		t.Fatal("the closing is not kept")
 	}
 	want(t, s.receive(t, reader, reviewtest.Question(r.GetId(), id, 2)), refused, "case.closed")
+	// What came in before is acknowledged all the same: its sender may not know that it did.
+	again := reviewtest.Question(r.GetId(), id, 1)
+	again.MessageId = got.GetMessages()[0].GetId()
+	ok(0, s.receive(t, reader, again))(t)
 	// The window of the draft runs from when the closing was noticed.
 	over := s.later(author, 14*day)
 	if got := ok(s.get(t, over, r.GetId()))(t); got.GetDraft() != nil || len(got.GetMessages()) != 1 {

@@ -22,7 +22,7 @@ var factTypes = map[string]string{
 	"basis_revision": "integer", "released_by": "text", "release_revision": "integer", "grant_state": "text",
 	"grant_revision": "integer", "grant_purpose": "text", "grant_circle": "text", "grant_from": "text", "grant_until": "text",
 	"noticed": "boolean", "peer": "text", "peer_org": "text", "found": "boolean", "state": "text", "side": "text",
-	"writer": "text", "case_author": "text", "draft_until": "text", "scope": "text",
+	"writer": "text", "case_author": "text", "draft_until": "text",
 }
 
 func factNames() []string {

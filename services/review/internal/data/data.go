@@ -55,3 +55,9 @@ func Take(ctx context.Context, db DB, peer, messageID string, now time.Time) (bo
 		on conflict (peer, message_id) do nothing`, peer, messageID, now)
 	return err == nil && tag.RowsAffected() == 1, err
 }
+
+// Seen tells whether a message came in before.
+func Seen(ctx context.Context, db DB, peer, messageID string) (seen bool, err error) {
+	err = db.QueryRow(ctx, `select exists (select from review.inbox where peer = $1 and message_id = $2)`, peer, messageID).Scan(&seen)
+	return seen, err
+}

@@ -81,6 +81,17 @@ func (s *Service) ReceiveMessage(ctx context.Context, req *reviewv1.ReceiveMessa
 		}
 	}
 	err := authz.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		// The acknowledgement may have been lost, and the case be closed since: what is here, is here.
+		seen, err := data.Seen(ctx, tx, identity.Of(ctx).GetOrganisation(), req.GetMessageId())
+		if err != nil {
+			return fault.Unavailable(err)
+		}
+		if seen {
+			_, err := authz.Decide(ctx, "", authz.Resource{
+				"kind": "message", "id": req.GetMessageId(), "peer_org": identity.Of(ctx).GetOrganisation(), "found": true,
+			})
+			return err
+		}
 		d, known, err := data.LockDialogue(ctx, tx, req.GetDialogueId())
 		if err != nil {
 			return fault.Unavailable(err)
