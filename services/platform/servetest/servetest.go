@@ -40,6 +40,9 @@ func Both(t *testing.T, suite func(t *testing.T, connect Connect)) {
 	t.Run("tcp", func(t *testing.T) { t.Parallel(); suite(t, tcp) })
 }
 
+// TCP runs a suite over TCP alone, for what only a listener has.
+func TCP(t *testing.T, suite func(t *testing.T, connect Connect)) { suite(t, tcp) }
+
 // Connect serves what is registered behind a chain and gives the client side.
 type Connect func(t *testing.T, chain []middleware.Middleware, register func(grpc.ServiceRegistrar, grpc.ClientConnInterface)) grpc.ClientConnInterface
 
