@@ -3,6 +3,7 @@ package policies
 import (
 	"bytes"
 	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -61,6 +62,31 @@ func TestEveryCodeOfTheRulesHasASentence(t *testing.T) {
 		if !refusals(t).Has(code) {
 			t.Errorf("%s has no sentence", code)
 		}
+	}
+}
+
+func TestEveryCodeThatAServiceGivesHasASentence(t *testing.T) {
+	t.Parallel()
+	given := regexp.MustCompile(`fault\.(?:WrongState|Refused)\("([a-z._]+)"\)`)
+	found := 0
+	err := fs.WalkDir(os.DirFS("../services"), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		raw, err := fs.ReadFile(os.DirFS("../services"), name)
+		for _, m := range given.FindAllSubmatch(raw, -1) {
+			found++
+			if !refusals(t).Has(string(m[1])) {
+				t.Errorf("%s: %s has no sentence", name, m[1])
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found == 0 {
+		t.Fatal("no codes found in the services")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -186,7 +188,7 @@ func publish(ctx context.Context, author *client, c *casesv1.Case) error {
 
 // next says what there is to try.
 func (d *demo) next(nodes []*demoNode, accounts map[string]string, took time.Duration) {
-	d.say("✓ Klaar in %.1f seconden\n", took.Seconds())
+	d.say("✓ Klaar in %s seconden\n", strings.Replace(fmt.Sprintf("%.1f", took.Seconds()), ".", ",", 1))
 	d.say("Inloglinks (elk één keer te gebruiken, een dag lang). Pagina's zijn er nog niet: de code achter # ruil je in over REST.")
 	for _, n := range nodes {
 		d.say("\n  %s, %s", n.title, n.EntityURL)
@@ -203,11 +205,17 @@ func (d *demo) next(nodes []*demoNode, accounts map[string]string, took time.Dur
 	}
 	d.say(`
 Probeer nu, in een tweede venster:
-  bin/zijlicht demo --walkthrough     de zes stappen van een gedeeld verhaal, met elk besluit
-  curl %[1]s/api/v1/openapi.json      wat het knooppunt kan
-  curl -c kookje -H 'Origin: %[1]s' -H 'Content-Type: application/json' \
-       -d '{"secret":"…"}' %[1]s/api/v1/sessions        inloggen: zet op de puntjes wat achter # staat
-  curl -b kookje -H 'Origin: %[1]s' %[1]s/api/v1/cases   je verhalen
+  # de zes stappen van een gedeeld verhaal, met elk besluit
+  bin/zijlicht demo --walkthrough
+  # wat het knooppunt kan
+  curl %[1]s/api/v1/openapi.json
+  # inloggen: zet op de puntjes wat achter # staat in de link; de sessie komt in het bestand kookje
+  curl -c kookje -H 'Origin: %[1]s' -H 'Content-Type: application/json' -d '{"secret":"…"}' %[1]s/api/v1/sessions
+  # je verhalen
+  curl -b kookje -H 'Origin: %[1]s' %[1]s/api/v1/cases
+
 In deze demo telt een ja van een bewoner meteen. In het echt is er een week bedenktijd.
-Stop met Ctrl-C; alles blijft bewaard. Met make demo-reset begin je opnieuw.`, nodes[1].EntityURL)
+Wat de organisaties melden, staat in %[2]s.
+Stop met Ctrl-C, of van elders met: kill -INT %[3]d. Alles blijft bewaard. Met make demo-reset begin je opnieuw.`,
+		nodes[1].EntityURL, filepath.Join(d.dir, "*.log"), os.Getpid())
 }

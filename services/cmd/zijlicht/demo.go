@@ -32,7 +32,7 @@ func demoCommand() *cobra.Command {
 			defer stop()
 			switch {
 			case reset:
-				return d.reset()
+				return d.reset(ctx)
 			case walk:
 				return d.walkthrough(ctx)
 			default:
@@ -56,20 +56,31 @@ type demo struct {
 func (d *demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format+"\n", args...) }
 
 // reset throws everything away. It refuses while the demo runs.
-func (d *demo) reset() error {
-	if os.Getenv("ZIJLICHT_DATABASE_URL") != "" {
-		d.say("De databases van de demo staan op je eigen server (zl_associatie, zl_noord, zl_zuid). Die laten we staan.")
+func (d *demo) reset(ctx context.Context) error {
+	const empty = "De demo is leeg. Met `make demo` begin je opnieuw."
+	if _, err := os.Stat(d.dir); errors.Is(err, os.ErrNotExist) {
+		d.say(empty)
+		return nil
 	}
-	if err := embedpg.Remove(filepath.Join(d.dir, "postgres")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		if errors.Is(err, embedpg.ErrInUse) {
-			return errors.New("de demo draait nog: stop hem eerst met Ctrl-C")
+	unlock, err := d.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if server := os.Getenv("ZIJLICHT_DATABASE_URL"); server != "" {
+		if err := d.dropDatabases(ctx, server); err != nil {
+			return err
 		}
+	}
+	if err := embedpg.Remove(filepath.Join(d.dir, "postgres")); errors.Is(err, embedpg.ErrInUse) {
+		return errRuns
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	if err := os.RemoveAll(d.dir); err != nil {
 		return err
 	}
-	d.say("De demo is leeg. Met `make demo` begin je opnieuw.")
+	d.say(empty)
 	return nil
 }
 
@@ -77,6 +88,14 @@ func (d *demo) reset() error {
 func (d *demo) run(ctx context.Context) (err error) {
 	start := time.Now()
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+		return err
+	}
+	unlock, err := d.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := addressesFree(ctx, d.nodes()); err != nil {
 		return err
 	}
 	admin, stop, err := d.database(ctx)
@@ -94,10 +113,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 		if err := s.start(n); err != nil {
 			return err
 		}
-		d.say("✓ %s draait op %s", n.title, n.EntityURL)
 	}
-	if err := waitHealthy(ctx, s, nodes); err != nil {
-		return err
+	for _, n := range nodes {
+		if err := waitHealthy(ctx, s, n); err != nil {
+			return err
+		}
+		d.say("✓ %s draait op %s", n.title, n.EntityURL)
 	}
 	people, err := d.people(ctx, nodes)
 	if err != nil {
@@ -124,7 +145,8 @@ func (d *demo) database(ctx context.Context) (admin func(db string) (string, err
 	}
 	if err := embedpg.Available(); errors.Is(err, embedpg.ErrNoPostgres) {
 		if os.Geteuid() != 0 {
-			return nil, nil, fmt.Errorf("er is geen Postgres op deze machine. Installeer hem met `sudo apt-get install postgresql`, of zet ZIJLICHT_DATABASE_URL naar een server van jezelf (%w)", err)
+			return nil, nil, errors.New("er is geen Postgres op deze machine (14 of nieuwer). Installeer hem met `sudo apt-get install postgresql`, " +
+				"of zet ZIJLICHT_DATABASE_URL op het adres van een server van jezelf")
 		}
 		d.say("· Postgres ontbreekt; we installeren hem (dit duurt een minuut)")
 		if err := embedpg.Install(ctx, io.Discard); err != nil {
@@ -133,7 +155,7 @@ func (d *demo) database(ctx context.Context) (admin func(db string) (string, err
 	}
 	cluster, err := embedpg.Start(ctx, embedpg.Options{Dir: filepath.Join(d.dir, "postgres"), MaxConnections: 200})
 	if errors.Is(err, embedpg.ErrInUse) {
-		return nil, nil, errors.New("de demo draait al in deze map")
+		return nil, nil, errRuns
 	}
 	if err != nil {
 		return nil, nil, err

@@ -143,7 +143,7 @@ type person struct {
 var demoPeople = []person{
 	{"auteur", "noord", "Sanne Kramer", "team-oost", []string{"professional", "reviewer"}, "schrijft verhalen en leest mee"},
 	{"tweede-lezer", "noord", "Youssef Amrani", "team-oost", []string{"professional"}, "leest na als tweede lezer"},
-	{"ander-team", "noord", "Marit de Boer", "team-west", []string{"professional"}, "werkt in een ander team van dezelfde organisatie"},
+	{"ander-team", "noord", "Marit de Boer", "team-west", []string{"professional"}, "werkt bij Noord, in een ander team"},
 	{"fg-noord", "noord", "Ineke Vos", "bureau", []string{"privacy-officer"}, "is privacy-functionaris (FG)"},
 	{"beheer-noord", "noord", "Tom Willems", "bureau", []string{"operator"}, "houdt het knooppunt draaiend"},
 	{"lezer", "zuid", "Fatima El Idrissi", "team-zuid", []string{"professional", "reviewer"}, "leest mee in de leerkring"},

@@ -93,25 +93,31 @@ func (s *supervisor) stop() {
 	}
 }
 
-// waitHealthy waits until every node can answer.
-func waitHealthy(ctx context.Context, s *supervisor, nodes []*demoNode) error {
+// waitHealthy waits until a node can answer.
+func waitHealthy(ctx context.Context, s *supervisor, n *demoNode) error {
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
 	client := &http.Client{Timeout: 2 * time.Second}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for _, n := range nodes {
-		for !healthy(ctx, client, n.EntityURL) {
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("%s komt niet op gang; kijk in %s", n.title, filepath.Join(s.dir, n.Node+".log"))
-			case err := <-s.failed:
-				return err
-			case <-tick.C:
-			}
+	for {
+		answers := healthy(ctx, client, n.EntityURL)
+		select {
+		case err := <-s.failed: // whoever answered, it was not this node
+			return err
+		default:
+		}
+		if answers {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s komt niet op gang; kijk in %s", n.title, filepath.Join(s.dir, n.Node+".log"))
+		case err := <-s.failed:
+			return err
+		case <-tick.C:
 		}
 	}
-	return nil
 }
 
 func healthy(ctx context.Context, c *http.Client, entityURL string) bool {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -108,17 +111,21 @@ func (w *walk) write(ctx context.Context) error {
 		return err
 	}
 	w.ok("opgeslagen als concept; alleen de auteur kan het lezen")
-	if err := w.refused("de FG opent het concept", w.fg.call(ctx, http.MethodGet, "/cases/"+c.GetId(), nil, nil), "not-found"); err != nil {
+	open := func(who *client) error { return who.call(ctx, http.MethodGet, "/cases/"+c.GetId(), nil, nil) }
+	if err := w.refused("een collega uit hetzelfde team opent het concept", open(w.second), "not-found"); err != nil {
+		return err
+	}
+	if err := w.refused("de FG opent het concept", open(w.fg), "not-found"); err != nil {
 		return err
 	}
 	if w.c, err = pseudonymise(ctx, w.author, c); err != nil {
 		return err
 	}
 	for _, p := range w.c.GetProposals() {
-		w.ok("%-12s %-22q wordt %q", p.GetSpan().GetType(), p.GetSpan().GetText(), p.GetSpan().GetProposal())
+		w.ok("%-10s %-20s wordt %q", inDutch(p.GetSpan().GetType()), strconv.Quote(p.GetSpan().GetText()), p.GetSpan().GetProposal())
 	}
 	risk := w.c.GetRendition().GetRisk()
-	w.ok("wat er aan risico over is (%d van 3): %s", risk.GetLevel(), risk.GetSentence())
+	w.ok("hoe herkenbaar het nog is: %d, op een schaal van 0 tot 3. “%s”", risk.GetLevel(), risk.GetSentence())
 	return nil
 }
 
@@ -129,12 +136,13 @@ func (w *walk) agree(ctx context.Context) (err error) {
 	if w.code, err = agree(ctx, w.author, w.c); err != nil {
 		return err
 	}
-	w.ok("het ja hoort bij deze tekst, bij leren in de kring, zes maanden lang; de bewoner krijgt een code")
+	w.ok("het ja hoort bij deze tekst, bij leren in deze leerkring en bij een einddatum; de bewoner krijgt een code")
 	var r consentv1.Receipt
 	if err := anonymous(w.author.base).call(ctx, http.MethodPost, "/receipts/lookup", &consentv1.GetReceiptRequest{ReceiptCode: w.code}, &r); err != nil {
 		return err
 	}
-	w.ok("met die code, zonder inlog: mag gelezen worden door %v", r.GetOrganisations())
+	w.ok("met die code ziet de bewoner, zonder inlog: %s mag het lezen, tot %s",
+		strings.Join(r.GetOrganisations(), ", "), r.GetValidUntilTime().AsTime().Local().Format("02-01-2006"))
 	return nil
 }
 
@@ -182,6 +190,9 @@ func (w *walk) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !own.GetAllowed() {
+		return errors.New("bij Noord staat een weigering vast, en er is gelezen")
+	}
 	w.ok("besluit bij Noord: %s, toegestaan, regels %.12s, spoor %s", own.GetAction(), own.GetPolicyRevision(), own.GetTraceId())
 	var there auditv1.ListDecisionsResponse
 	if err := w.fgZuid.call(ctx, http.MethodGet, "/decisions?traceId="+own.GetTraceId(), nil, &there); err != nil {
@@ -228,10 +239,13 @@ func (w *walk) talk(ctx context.Context) error {
 		if err := from.call(ctx, http.MethodPost, "/reviews/"+id+"/messages", req, nil); err != nil {
 			return err
 		}
-		if err := until(ctx, t.kind+" komt niet aan", func(ctx context.Context) (bool, error) {
+		if err := until(ctx, inDutch(t.kind)+" komt niet aan", func(ctx context.Context) (bool, error) {
 			r, err := w.dialogue(ctx, to)
 			if err != nil || r == nil || len(r.GetMessages()) < i+1 {
 				return false, err
+			}
+			if len(r.GetMessages()) > i+1 {
+				return false, fmt.Errorf("%s kwam meer dan één keer aan", inDutch(t.kind))
 			}
 			if to == w.author {
 				w.ownReview = r
@@ -240,8 +254,18 @@ func (w *walk) talk(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
-		w.ok("%-18s aangekomen, precies één keer", t.kind)
+		w.ok("%-10s aangekomen", inDutch(t.kind))
 	}
+	for _, side := range []*client{w.reader, w.author} {
+		r, err := w.dialogue(ctx, side)
+		if err != nil {
+			return err
+		}
+		if n := len(r.GetMessages()); n != len(turns) {
+			return fmt.Errorf("er staan %d berichten, en er zijn er %d gestuurd", n, len(turns))
+		}
+	}
+	w.ok("bij Noord en bij Zuid staat elk bericht er precies één keer")
 	return nil
 }
 
@@ -273,7 +297,9 @@ func (w *walk) stop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.ok("alleen Noord weet waarom: %v", d.GetReasons())
+	if err := w.onlyOwnerKnows(ctx, d); err != nil {
+		return err
+	}
 	if err := until(ctx, "het bericht van sluiten komt niet aan", func(ctx context.Context) (bool, error) {
 		var l reviewv1.ListNoticesResponse
 		err := w.reader.call(ctx, http.MethodGet, "/notices", nil, &l)
@@ -292,7 +318,27 @@ func (w *walk) stop(ctx context.Context) error {
 		return err
 	}
 	w.decisions = len(l.GetDecisions())
-	w.ok("de FG van Noord ziet de hele keten: %d besluiten", w.decisions)
+	w.ok("de FG van Noord ziet elk besluit over dit verhaal, ook de weigeringen: %d", w.decisions)
+	return nil
+}
+
+// onlyOwnerKnows checks that the true reason of a refusal is recorded at the owner and nowhere at the reader.
+func (w *walk) onlyOwnerKnows(ctx context.Context, own *auditv1.Decision) error {
+	var there auditv1.ListDecisionsResponse
+	if err := w.fgZuid.call(ctx, http.MethodGet, "/decisions?traceId="+own.GetTraceId(), nil, &there); err != nil {
+		return err
+	}
+	var told []string
+	for _, d := range there.GetDecisions() {
+		told = append(told, d.GetReasons()...)
+	}
+	slices.Sort(told)
+	told = slices.Compact(told)
+	const why = "consent.withdrawn"
+	if own.GetAllowed() || !slices.Contains(own.GetReasons(), why) || len(told) == 0 || slices.Contains(told, why) {
+		return fmt.Errorf("Noord legde vast %v, Zuid %v", own.GetReasons(), told)
+	}
+	w.ok("alleen Noord weet waarom: bij Noord staat %s vast, bij Zuid %s", strings.Join(own.GetReasons(), ", "), strings.Join(told, ", "))
 	return nil
 }
 
@@ -330,6 +376,18 @@ func until(ctx context.Context, otherwise string, so func(context.Context) (bool
 		case <-tick.C:
 		}
 	}
+}
+
+// inDutch is the word that people read for a name in the contract.
+func inDutch(name string) string {
+	words := map[string]string{
+		"PERSON": "naam", "AGE": "leeftijd", "ADDRESS": "adres", "LOCATION": "plaats", "PHONE": "telefoon",
+		"question": "vraag", "answer": "antwoord", "reflection": "reflectie", "learning-point": "leerpunt", "closing-questions": "slotvragen",
+	}
+	if w, ok := words[name]; ok {
+		return w
+	}
+	return strings.ToLower(name)
 }
 
 func firstWords(s string) string {
