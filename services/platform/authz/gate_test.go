@@ -3,7 +3,7 @@ package authz_test
 import (
 	"context"
 	"errors"
-	"fmt"
+
 	"os"
 	"slices"
 	"strings"
@@ -539,6 +539,6 @@ func TestManyReads(t *testing.T) {
 		if commits > reads/4 {
 			t.Errorf("%d commits for %d reads", commits, reads)
 		}
-		t.Log(fmt.Sprintf("%d reads in %d commits", reads, commits))
+		t.Logf("%d reads in %d commits", reads, commits)
 	})
 }

@@ -53,6 +53,9 @@ type conn struct{ grpc.ClientConnInterface }
 
 func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	err := c.ClientConnInterface.Invoke(telemetry.Inject(identity.Forwarded(ctx)), method, args, reply, opts...)
+	if _, ok := status.FromError(err); !ok && ctx.Err() != nil {
+		return status.FromContextError(ctx.Err()).Err() // in process, who goes away may find the channel closed first
+	}
 	return status.Convert(err).Err()
 }
 

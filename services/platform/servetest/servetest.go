@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -157,8 +158,9 @@ func tcp(t *testing.T, chain []middleware.Middleware, register func(grpc.Service
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		_ = s.Stop(ctx)
-		_ = <-done
+		if err := errors.Join(s.Stop(ctx), <-done); err != nil {
+			t.Error(err)
+		}
 	})
 	return conn
 }
