@@ -68,8 +68,9 @@ func Resolve(spans []Span) []Span { return biz.Resolve(spans) }
 // Replacements takes over every proposal.
 func Replacements(spans []Span) []Replacement { return biz.Replacements(spans) }
 
-// PureRemoval reports whether after is before with words dropped or replaced by a more general label of this engine.
-func PureRemoval(before, after string) bool { return biz.PureRemoval(before, after) }
+// PureRemoval reports whether after is before with words dropped or replaced by a more general label of this engine, in
+// a way that makes what is left say nothing else.
+func PureRemoval(before, after string, o Options) bool { return biz.PureRemoval(before, after, o) }
 
 // Register adds the gRPC service to a server.
 func Register(s grpc.ServiceRegistrar) { deidv1.RegisterDeidServiceServer(s, service.New()) }

@@ -111,6 +111,13 @@ func (d *document) propose(f *finding, labels []string) string {
 		r, n := utf8.DecodeRuneInString(s)
 		s = string(unicode.ToUpper(r)) + s[n:]
 	}
+	// A finding may end in a full stop that a word follows at once; its label would run on into that word.
+	if f.a > 0 && d.tok[f.a-1].word && d.joined(f.a-1) {
+		s = " " + s
+	}
+	if d.at(f.b).word && d.joined(f.b-1) {
+		s += " "
+	}
 	return s
 }
 
@@ -160,13 +167,7 @@ func (d *document) label(f *finding, labels []string) string {
 			}
 		}
 	case Location:
-		if n, v := places.match(d.tok, f.a); n > 0 {
-			return byArticle(pv, placeLabels[v])
-		}
-		if n, _ := countries.match(d.tok, f.a); n > 0 {
-			return byArticle(pv, placeLabels[placeAbroad])
-		}
-		return byArticle(pv, placeLabels[0])
+		return byArticle(pv, placeLabels[d.placeOf(f)])
 	case Organisation:
 		if orgHead(pv) != kindNone {
 			return labelName

@@ -34,11 +34,9 @@ func (*Server) Inspect(_ context.Context, req *deidv1.InspectRequest) (*deidv1.I
 // Compare assesses a rendition, and whether it only takes away from an earlier one. Without an earlier one, or with
 // another number of fields, it is not a removal: the caller must not widen on a guess.
 func (*Server) Compare(_ context.Context, req *deidv1.CompareRequest) (*deidv1.CompareResponse, error) {
-	risk := biz.Assess(req.GetTexts(), biz.Options{Allow: req.GetAllow(), Deny: req.GetDeny()})
-	pure := len(req.GetEarlier()) == len(req.GetTexts()) && len(req.GetTexts()) > 0
-	for i := 0; pure && i < len(req.GetTexts()); i++ {
-		pure = biz.PureRemoval(req.GetEarlier()[i], req.GetTexts()[i])
-	}
+	o := biz.Options{Allow: req.GetAllow(), Deny: req.GetDeny()}
+	risk := biz.Assess(req.GetTexts(), o)
+	pure := len(req.GetTexts()) > 0 && biz.PureRemovals(req.GetEarlier(), req.GetTexts(), o)
 	return &deidv1.CompareResponse{
 		Risk:        &deidv1.Risk{Level: uint32(risk.Level), Sentence: risk.Sentence, Factors: risk.Factors},
 		PureRemoval: pure,
