@@ -35,7 +35,7 @@ func TestSafe(t *testing.T) {
 	t.Parallel()
 	_, number := strconv.Atoi(canary)
 	_, moment := time.Parse(time.RFC3339, canary)
-	_, address := url.Parse("http://%zz" + canary)
+	_, address := new(url.URL).Parse("http://%zz" + canary)
 	refusal := fault.Invalid("title", "string.max_len")
 	for _, c := range []struct {
 		name string
