@@ -193,7 +193,7 @@ func (d *demo) next(nodes []*demoNode, accounts map[string]string, took time.Dur
 	for _, n := range nodes {
 		d.say("\n  %s, %s", n.title, n.EntityURL)
 		for _, p := range demoPeople {
-			if p.node != n.Node {
+			if p.node != n.Node || p.does == "" {
 				continue
 			}
 			secret, err := link(context.Background(), n, accounts[p.key])

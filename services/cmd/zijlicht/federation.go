@@ -137,7 +137,7 @@ func (d *demo) federate(ctx context.Context, nodes []*demoNode) error {
 type person struct {
 	key, node, name, unit string
 	roles                 []string
-	does                  string
+	does                  string // empty for who is not shown
 }
 
 var demoPeople = []person{
@@ -150,6 +150,12 @@ var demoPeople = []person{
 	{"collega-zuid", "zuid", "Bram Jansen", "team-zuid", []string{"professional"}, "leest na als tweede lezer"},
 	{"fg-zuid", "zuid", "Harold Pinas", "bureau", []string{"privacy-officer"}, "is privacy-functionaris (FG)"},
 	{"associatie", "associatie", "Nora Visser", "bureau", []string{"federation-administrator"}, "beheert de federatie"},
+	// The walkthrough's own people. A new link ends the one before, so it does not sign in as someone whose link was printed.
+	{"rondje-auteur", "noord", "Hanna Bos", "team-oost", []string{"professional"}, ""},
+	{"rondje-tweede-lezer", "noord", "Karim Aziz", "team-oost", []string{"professional"}, ""},
+	{"rondje-fg-noord", "noord", "Els Mulder", "bureau", []string{"privacy-officer"}, ""},
+	{"rondje-lezer", "zuid", "Lotte Smit", "team-zuid", []string{"professional", "reviewer"}, ""},
+	{"rondje-fg-zuid", "zuid", "Omar Yilmaz", "bureau", []string{"privacy-officer"}, ""},
 }
 
 // people gives everyone an account, once.

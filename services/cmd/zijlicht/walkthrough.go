@@ -42,7 +42,7 @@ type walk struct {
 // checks at each step that it is so.
 func (d *demo) walkthrough(ctx context.Context) error {
 	m, err := d.readMarker()
-	if err != nil || len(m.Accounts) == 0 {
+	if err != nil || m.Accounts["rondje-auteur"] == "" {
 		return errors.New("er draait geen demo in deze map: start hem eerst met make demo")
 	}
 	var nodes []*demoNode
@@ -57,9 +57,9 @@ func (d *demo) walkthrough(ctx context.Context) error {
 		}
 		nodes = append(nodes, n)
 	}
-	w := &walk{d: d, secondID: m.Accounts["tweede-lezer"]}
+	w := &walk{d: d, secondID: m.Accounts["rondje-tweede-lezer"]}
 	for who, c := range map[string]**client{
-		"auteur": &w.author, "tweede-lezer": &w.second, "lezer": &w.reader, "fg-noord": &w.fg, "fg-zuid": &w.fgZuid,
+		"rondje-auteur": &w.author, "rondje-tweede-lezer": &w.second, "rondje-lezer": &w.reader, "rondje-fg-noord": &w.fg, "rondje-fg-zuid": &w.fgZuid,
 	} {
 		if *c, err = d.as(ctx, nodes, m.Accounts, who); err != nil {
 			return err
@@ -76,6 +76,7 @@ func (d *demo) walkthrough(ctx context.Context) error {
 		{"Vraag, antwoord, reflectie, leerpunt en slotvragen gaan heen en weer", w.talk},
 		{"De bewoner stopt; vanaf dat moment kan niemand buiten Noord het nog lezen", w.stop},
 	}
+	d.say("Het rondje heeft eigen mensen: de inloglinks van de demo blijven werken.")
 	done := 0
 	for i, s := range steps {
 		d.say("\nStap %d. %s", i+1, s.title)
