@@ -61,7 +61,7 @@ func (s suite) publish(t *testing.T) {
 	alone.Circles = append(alone.Circles, "kring-alleen")
 	c = casestest.Released(t, s.Harness, casestest.Author(), casestest.Second())
 	s.Yes(t, c)
-	s.exec(t, "update consent.fixture set circle = 'kring-alleen' where case_id = '"+c.Id+"'")
+	s.exec(t, "update consent.consent_grant set circle = 'kring-alleen' where case_id = '"+c.Id+"'")
 	want(t, publish(c, alone, "kring-alleen"), invalid)
 	s.Gateway.AddCircle(&gatewayv1.Circle{Found: true, Id: "kring-alleen", Members: []*gatewayv1.Organisation{{Id: servetest.Node}}})
 	want(t, publish(c, alone, "kring-alleen"), wrongState, "circle.no_recipients")
@@ -207,11 +207,13 @@ func (s suite) oneClosedAnswer(t *testing.T) {
 	for name, end := range map[string]func(*casesv1.Case){
 		"withdrawn": func(c *casesv1.Case) { s.Withdraw(t, c) },
 		"expired": func(c *casesv1.Case) {
-			s.exec(t, "update consent.fixture set valid_from = valid_from - interval '1 year', valid_until = valid_until - interval '1 year' where case_id = '"+c.Id+"'")
+			s.exec(t, "update consent.consent_grant set given_time = given_time - interval '1 year', valid_from = valid_from - interval '1 year', valid_until = valid_until - interval '1 year' where case_id = '"+c.Id+"'")
 		},
-		"absent": func(c *casesv1.Case) { s.exec(t, "delete from consent.fixture where case_id = '"+c.Id+"'") },
+		"absent": func(c *casesv1.Case) {
+			s.exec(t, "delete from consent.grant_organisation using consent.consent_grant where id = grant_id and case_id = '"+c.Id+"'")
+		},
 		"waiting": func(c *casesv1.Case) {
-			s.exec(t, "update consent.fixture set valid_from = valid_until where case_id = '"+c.Id+"'")
+			s.exec(t, "update consent.consent_grant set valid_from = valid_until - interval '1 second' where case_id = '"+c.Id+"'")
 		},
 		"stopped": func(c *casesv1.Case) {
 			ok(s.Cases.StopSharing(s.author(t), &casesv1.StopSharingRequest{CaseId: c.Id}))(t)
@@ -258,7 +260,7 @@ func (s suite) lapsed(t *testing.T) {
 
 	// Time passes: only what is over is closed.
 	over := s.Published(t)
-	s.exec(t, "update consent.fixture set valid_from = '2026-01-01Z', valid_until = '2026-11-22 10:00Z' where case_id = '"+over.Id+"'")
+	s.exec(t, "update consent.consent_grant set given_time = '2026-01-01Z', valid_from = '2026-01-01Z', valid_until = '2026-11-22 10:00Z' where case_id = '"+over.Id+"'")
 	holds := s.Published(t)
 	ok(s.Cases.CloseLapsed(worker, &casesv1.CloseLapsedRequest{}))(t)
 	if now := ok(s.get(t, casestest.Author(), over.Id))(t); now.ClosedReason != "expired" {

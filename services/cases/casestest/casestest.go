@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/google/uuid"
@@ -66,8 +65,7 @@ type Node struct {
 	Gateway *Gateway
 }
 
-// Schemas that the service needs, in order. Consent is a stand-in that holds only
-// the published view: see Yes.
+// Schemas that the service needs, in order.
 func Schemas() []pgdb.Schema {
 	return []pgdb.Schema{auditSchema(), outbox.Schema(), consentSchema(), cases.Schema()}
 }
@@ -106,32 +104,30 @@ func Schema() pgdb.Schema { return cases.Schema() }
 
 // auditSchema is the real decision log's, from its files: services do not import each other.
 func auditSchema() pgdb.Schema {
-	_, here, _, _ := runtime.Caller(0)
-	return pgdb.Schema{Name: "audit", Login: true, Migrations: os.DirFS(filepath.Join(filepath.Dir(here), "../../audit/migrations"))}
+	return pgdb.Schema{Name: "audit", Login: true, Migrations: migrations("audit")}
 }
 
-// consentSchema holds the view that consent publishes, over a table that tests fill.
+// consentSchema is the real register's, so that what cases reads is the view it publishes.
 func consentSchema() pgdb.Schema {
-	return pgdb.Schema{Name: "consent", Migrations: fstest.MapFS{"0001_consent.sql": {Data: []byte(`
-create table consent.fixture (
-    case_id uuid, revision integer, purpose text, circle text, organisation text, state text,
-    valid_from timestamptz, valid_until timestamptz,
-    primary key (case_id, revision, purpose, circle, organisation)
-);
-create view consent.effective_grant with (security_barrier) as select * from consent.fixture;
-grant usage on schema consent to {{call .Role "cases"}};
-grant select on consent.effective_grant to {{call .Role "cases"}};
-`)}}}
+	return pgdb.Schema{Name: "consent", Migrations: migrations("consent")}
+}
+
+func migrations(service string) fs.FS {
+	_, here, _, _ := runtime.Caller(0)
+	return os.DirFS(filepath.Join(filepath.Dir(here), "../..", service, "migrations"))
 }
 
 // Yes records a resident's yes to the current basis of a case: for the circle of
 // servetest, with its two organisations, from now for six months.
 func (n *Node) Yes(t *testing.T, c *casesv1.Case) {
 	t.Helper()
-	n.exec(t, `insert into consent.fixture
-		select $1, $2, 'learning-in-circle', $3, o, 'granted', $4, $5 from unnest($6::text[]) as o`,
-		c.GetId(), c.GetBasisRevision(), servetest.Circle, n.Clock.Now(), n.Clock.Now().Add(HalfYear),
-		[]string{servetest.Node, servetest.Peer})
+	id, now := uuid.Must(uuid.NewV7()).String(), n.Clock.Now()
+	n.exec(t, `insert into consent.consent_grant (id, case_id, revision, purpose, circle, manner, recorded_by, request_id, code_hash,
+		given_time, valid_from, valid_until)
+		values ($1, $2, $3, 'learning-in-circle', $4, 'on-screen', $5, $1, $6, $7, $7, $8)`,
+		id, c.GetId(), c.GetBasisRevision(), servetest.Circle, AuthorID, []byte(id), now, now.Add(HalfYear))
+	n.exec(t, "insert into consent.grant_organisation (grant_id, organisation, name) select $1, o, o from unnest($2::text[]) as o",
+		id, []string{servetest.Node, servetest.Peer})
 }
 
 // HalfYear is how long a yes of Yes holds.
@@ -140,7 +136,8 @@ const HalfYear = 183 * 24 * time.Hour
 // Withdraw ends every yes to a case.
 func (n *Node) Withdraw(t *testing.T, c *casesv1.Case) {
 	t.Helper()
-	n.exec(t, `update consent.fixture set state = 'withdrawn' where case_id = $1`, c.GetId())
+	n.exec(t, `insert into consent.withdrawal (grant_id, withdrawn_time)
+		select id, $2 from consent.consent_grant where case_id = $1 on conflict do nothing`, c.GetId(), n.Clock.Now())
 }
 
 func (n *Node) exec(t *testing.T, sql string, args ...any) {
