@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,13 @@ func rootCommand() *cobra.Command {
 		Use: "zijlicht", Short: "Leren van praktijkverhalen, over de grenzen van organisaties heen",
 		SilenceUsage: true, SilenceErrors: true,
 	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetUsageTemplate(strings.NewReplacer(
+		"Usage:", "Gebruik:", "Aliases:", "Ook:", "Examples:", "Voorbeelden:", "Available Commands:", "Opdrachten:",
+		"Global Flags:", "Opties die hier ook werken:", "Flags:", "Opties:",
+		`Use "{{.CommandPath}} [command] --help" for more information about a command.`, "Meer over een opdracht: {{.CommandPath}} [opdracht] --help",
+		"[command]", "[opdracht]",
+	).Replace(root.UsageTemplate()))
 	var path string
 	account := gateway.AccountCommand(func(ctx context.Context) (*gateway.Accounts, string, error) {
 		c, err := loadConfig(path)
@@ -58,6 +66,10 @@ func rootCommand() *cobra.Command {
 		c.PersistentFlags().StringVar(&path, "config", "zijlicht.yaml", "instellingen van het knooppunt")
 	}
 	root.AddCommand(serveCommand(), migrateCommand(), initCommand(), account, federation, machines, deid.Command(), demoCommand())
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		c.Hidden = c.Name() == "help" // it works, and --help says the same
+	}
 	return root
 }
 
