@@ -90,6 +90,12 @@ failed contains {"code": "consent.withdrawn", "rule": "zijlicht.federation.conse
 	input.resource.grant_state == "withdrawn"
 }
 
+failed contains {"code": "consent.withdrawn", "rule": "zijlicht.federation.sharing.right_step", "args": {}} if {
+	input.action == "consent.register"
+	input.resource.status in {"closed", "published"}
+	input.resource.grant_state == "withdrawn"
+}
+
 failed contains {"code": "consent.expired", "rule": "zijlicht.federation.consent.given", "args": {"date": until}} if {
 	sharing.goes_outside
 	input.resource.grant_state == "expired"

@@ -75,13 +75,27 @@ renewable if {
 }
 
 right_step if {
-	input.action in {"case.edit", "case.propose", "case.resolve", "case.invite", "consent.register"}
+	input.action in {"case.edit", "case.propose", "case.resolve", "case.invite"}
 	changeable
 }
 
 right_step if {
 	input.action == "consent.register"
+	input.resource.status in {"draft", "released"}
+}
+
+# A withdrawal closes a shared case, a moment after its commit. In between nobody
+# can undo it by saying yes again.
+right_step if {
+	input.action == "consent.register"
+	input.resource.status == "published"
+	input.resource.grant_state != "withdrawn"
+}
+
+right_step if {
+	input.action == "consent.register"
 	renewable
+	input.resource.grant_state != "withdrawn"
 }
 
 right_step if {
