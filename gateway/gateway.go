@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 	"google.golang.org/grpc"
 
 	"github.com/zijlicht/zijlicht/gateway/internal/account"
@@ -146,15 +148,26 @@ func (g *Gateway) Run(ctx context.Context) error {
 	go func() { errs <- g.oauth.Run(ctx) }()
 	go func() { errs <- g.sweep(ctx) }()
 	<-ctx.Done()
-	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	err = deliveries.Stop(stopCtx)
+	stopDeliveries(context.WithoutCancel(ctx), deliveries)
 	for range cap(errs) {
 		if e := <-errs; e != nil && err == nil {
 			err = e
 		}
 	}
 	return err
+}
+
+// stopDeliveries lets what is under way end, and cancels what does not, such as
+// when the database is away. A job that was cut off is taken up again later.
+func stopDeliveries(ctx context.Context, deliveries *river.Client[pgx.Tx]) {
+	soft, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if deliveries.Stop(soft) == nil {
+		return
+	}
+	hard, cancelHard := context.WithTimeout(ctx, 3*time.Second)
+	defer cancelHard()
+	_ = deliveries.StopAndCancel(hard)
 }
 
 func (g *Gateway) sweep(ctx context.Context) error {
