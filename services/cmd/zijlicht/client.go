@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,15 +32,6 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string { return fmt.Sprintf("%d %s: %s", r.Status, r.Reason, r.Detail) }
-
-// reasonOf gives the reason of a refusal, or nothing.
-func reasonOf(err error) string {
-	var r *refusal
-	if errors.As(err, &r) {
-		return r.Reason
-	}
-	return ""
-}
 
 func anonymous(base string) *client {
 	return &client{base: base, http: &http.Client{Timeout: 30 * time.Second}}

@@ -36,6 +36,7 @@ func rootCommand() *cobra.Command {
 		"Global Flags:", "Opties die hier ook werken:", "Flags:", "Opties:",
 		`Use "{{.CommandPath}} [command] --help" for more information about a command.`, "Meer over een opdracht: {{.CommandPath}} [opdracht] --help",
 		"[command]", "[opdracht]",
+		`(or .IsAvailableCommand (eq .Name "help"))`, ".IsAvailableCommand",
 	).Replace(root.UsageTemplate()))
 	var path string
 	account := gateway.AccountCommand(func(ctx context.Context) (*gateway.Accounts, string, error) {

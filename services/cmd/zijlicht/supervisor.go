@@ -62,12 +62,12 @@ func (s *supervisor) start(n *demoNode) error {
 	s.children = append(s.children, c)
 	s.mu.Unlock()
 	go func() {
-		err := cmd.Wait()
+		_ = cmd.Wait() // the state says how it ended
 		close(c.done)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.stopping {
-			s.failed <- fmt.Errorf("%s is gestopt (%v); kijk in %s", n.title, err, log.Name())
+			s.failed <- fmt.Errorf("%s is gestopt (%s); kijk in %s", n.title, cmd.ProcessState, log.Name())
 		}
 	}()
 	return nil

@@ -95,11 +95,10 @@ func (w *walk) ok(format string, args ...any) { w.d.say("  ✓ "+format, args...
 
 // refused checks that something is refused, and for the right reason.
 func (w *walk) refused(what string, err error, reason string) error {
-	if got := reasonOf(err); got != reason {
-		return fmt.Errorf("%s: verwacht een weigering %q, kreeg %v", what, reason, err)
-	}
 	var r *refusal
-	errors.As(err, &r)
+	if !errors.As(err, &r) || r.Reason != reason {
+		return fmt.Errorf("%s: dat hoort geweigerd te worden met %s: %w", what, reason, errors.Join(err, errors.New("het ging anders")))
+	}
 	w.ok("%s: geweigerd (%s). “%s”", what, r.Reason, r.Detail)
 	return nil
 }
