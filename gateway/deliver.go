@@ -48,7 +48,7 @@ func (g *Gateway) startDeliveries(ctx context.Context) (*river.Client[pgx.Tx], e
 			func() (river.JobArgs, *river.InsertOpts) {
 				return outbox.LapsedArgs{}, &river.InsertOpts{MaxAttempts: 1}
 			}, nil)},
-		Logger: g.Log.With("part", "outbox"),
+		Logger: telemetry.Library(g.Log, "outbox"),
 	})
 	if err != nil {
 		return nil, err
