@@ -84,9 +84,16 @@ func (w *world) serverVersion(ctx context.Context) (v string, err error) {
 		return "", err
 	}
 	defer func() { _ = c.Close(ctx) }()
-	err = c.QueryRow(ctx, "show server_version").Scan(&v)
+	var durable bool
+	if err := c.QueryRow(ctx, `select current_setting('server_version'),
+		current_setting('fsync') = 'on' and current_setting('synchronous_commit') = 'on'`).Scan(&v, &durable); err != nil {
+		return "", err
+	}
+	if !durable {
+		return "", errors.New("this Postgres does not keep what it acknowledges: what it costs to keep a record cannot be measured")
+	}
 	v, _, _ = strings.Cut(v, " ")
-	return v, err
+	return v, nil
 }
 
 // node makes an organisation's configuration, keys and database, through the command.
