@@ -84,6 +84,8 @@ func (d *demo) reset(ctx context.Context) error {
 	return nil
 }
 
+const stopping = "\nDe demo stopt. Alles blijft bewaard."
+
 // run starts everything, prints what to try and waits for the end.
 func (d *demo) run(ctx context.Context) (err error) {
 	start := time.Now()
@@ -98,11 +100,19 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := addressesFree(ctx, d.nodes()); err != nil {
 		return err
 	}
-	admin, stop, err := d.database(ctx)
+	stop := func() error { return nil }
+	defer func() {
+		if ctx.Err() != nil && err != nil { // what was cut short by Ctrl-C did not fail
+			d.say(stopping)
+			err = nil
+		}
+		err = errors.Join(err, stop())
+	}()
+	admin, stopServer, err := d.database(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	stop = stopServer
 	nodes, err := d.prepare(ctx, admin)
 	if err != nil {
 		return err
@@ -130,7 +140,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	d.next(nodes, people, time.Since(start))
 	select {
 	case <-ctx.Done():
-		d.say("\nDe demo stopt. Alles blijft bewaard.")
+		d.say(stopping)
 		return nil
 	case err := <-s.failed:
 		return err
@@ -140,6 +150,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 // database is the server of ZIJLICHT_DATABASE_URL, or a private one that ends with the demo.
 func (d *demo) database(ctx context.Context) (admin func(db string) (string, error), stop func() error, err error) {
 	if url := os.Getenv("ZIJLICHT_DATABASE_URL"); url != "" {
+		if err := reachable(ctx, url); err != nil {
+			return nil, nil, err
+		}
 		d.say("✓ Postgres: de server van ZIJLICHT_DATABASE_URL")
 		return func(db string) (string, error) { return withDatabase(url, db) }, func() error { return nil }, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -48,6 +49,21 @@ func addressesFree(ctx context.Context, nodes []*demoNode) error {
 		}
 	}
 	return nil
+}
+
+// reachable says in plain words that a server of someone's own cannot be used.
+func reachable(ctx context.Context, server string) error {
+	dsn, err := withDatabase(server, "postgres")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("de server van ZIJLICHT_DATABASE_URL laat ons niet binnen. Draait hij, en kloppen naam en wachtwoord? (%w)", err)
+	}
+	return conn.Close(ctx)
 }
 
 // dropDatabases removes what the demo made on a server of someone's own: without the keys of
