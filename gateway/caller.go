@@ -32,7 +32,7 @@ func (g *Gateway) apiCaller(r *http.Request, operation string) (*identityv1.Call
 	cookies := r.CookiesNamed(g.cookieName())
 	switch {
 	case operation == consentv1.ConsentService_GetReceipt_FullMethodName, operation == consentv1.ConsentService_Withdraw_FullMethodName:
-		if !g.receipts.Allow(limit.Address(r.RemoteAddr)) {
+		if !g.receipts.Open(limit.Address(r.RemoteAddr)) {
 			return nil, fault.New(faultv1.Reason_REASON_TOO_MANY_REQUESTS, "too many tries")
 		}
 		return &identityv1.Caller{Kind: identityv1.Kind_KIND_RECEIPT, Subject: "receipt"}, nil
@@ -42,6 +42,14 @@ func (g *Gateway) apiCaller(r *http.Request, operation string) (*identityv1.Call
 		return nil, fault.Invalid("authorization", "one-way-to-sign-in") // whose request would it be?
 	default:
 		return g.machine(r, operation)
+	}
+}
+
+// wrongCode counts a receipt code that opened nothing. One that is right never
+// counts: a resident who looks often is not shut out.
+func (g *Gateway) wrongCode(r *http.Request, err error) {
+	if strings.HasPrefix(r.URL.Path, "/receipts/") && fault.ReasonOf(err) == faultv1.Reason_REASON_NOT_FOUND {
+		g.receipts.Allow(limit.Address(r.RemoteAddr))
 	}
 }
 

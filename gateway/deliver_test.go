@@ -77,7 +77,7 @@ func (n *node) fails(t *testing.T, id int64, reason string) {
 }
 
 func newNotice(peer string) outbox.NoticeArgs {
-	return outbox.NoticeArgs{MessageID: uuid.NewString(), Peer: peer, NoticeKind: "opened", CasePublicID: "abc", Circle: theCircle, Sequence: 3}
+	return outbox.NoticeArgs{MessageID: uuid.NewString(), Peer: peer, NoticeKind: "opened", CasePublicID: "AbcAbcAbcAbcAbcAbcAbcA", Circle: theCircle, Sequence: 3}
 }
 
 // received counts how often a message reached a service.
@@ -114,7 +114,7 @@ func (n *node) waits(peer string) outbox.MessageArgs {
 		n.said.waiting = map[string]*reviewv1.OutgoingMessage{}
 	}
 	n.said.waiting[id] = &reviewv1.OutgoingMessage{Peer: peer, Writer: "account-1", Message: &reviewv1.ReceiveMessageRequest{
-		MessageId: id, DialogueId: uuid.NewString(), CasePublicId: "abc", FromSide: "owner", Kind: "answer", Text: words, Sequence: 1,
+		MessageId: id, DialogueId: uuid.NewString(), CasePublicId: "AbcAbcAbcAbcAbcAbcAbcA", FromSide: "owner", Kind: "answer", Text: words, Sequence: 1,
 	}}
 	return outbox.MessageArgs{MessageID: id}
 }
@@ -132,7 +132,7 @@ func TestDeliveries(t *testing.T) {
 		args := newNotice(zuid.url)
 		noord.ends(t, noord.enqueue(t, args, 200), "completed")
 		c := zuid.said.last()
-		want := &reviewv1.ReceiveNoticeRequest{MessageId: args.MessageID, Kind: "opened", CasePublicId: "abc", Circle: theCircle, Sequence: 3}
+		want := &reviewv1.ReceiveNoticeRequest{MessageId: args.MessageID, Kind: "opened", CasePublicId: "AbcAbcAbcAbcAbcAbcAbcA", Circle: theCircle, Sequence: 3}
 		if zuid.said.received(args.MessageID) != 1 || !proto.Equal(c.req.(*reviewv1.ReceiveNoticeRequest), want) {
 			t.Errorf("received %v", c.req)
 		}

@@ -118,6 +118,7 @@ func (g *Gateway) newMux(outside bool) *runtime.ServeMux {
 				err = fault.Invalid("body", "contract")
 				g.security(r, err)
 			}
+			g.wrongCode(r, err)
 			g.problem(w, r, fault.Sanitize(err), outside)
 		}),
 		runtime.WithRoutingErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, _ int) {

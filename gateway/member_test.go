@@ -9,7 +9,7 @@ import (
 	identityv1 "github.com/zijlicht/zijlicht/proto/zijlicht/identity/v1"
 )
 
-const notice = `{"messageId":"0190a000-0000-7000-8000-0000000000f1","kind":"KIND","casePublicId":"abc","circle":"kring-oost","sequence":"1"}`
+const notice = `{"messageId":"0190a000-0000-7000-8000-0000000000f1","kind":"KIND","casePublicId":"AbcAbcAbcAbcAbcAbcAbcA","circle":"kring-oost","sequence":"1"}`
 
 // A token outlives a suspension by minutes; what it opens is decided on the organisation's state of now.
 func TestASuspendedMember(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -23,6 +24,9 @@ import (
 	"github.com/zijlicht/zijlicht/services/platform/identity"
 	"github.com/zijlicht/zijlicht/services/platform/members"
 )
+
+// readTime bounds reading a case at its owner.
+const readTime = 8 * time.Second
 
 // federationService is the node's only way out to other organisations.
 type federationService struct {
@@ -51,6 +55,9 @@ func (s federationService) ReadPeerCase(ctx context.Context, req *gatewayv1.Read
 		Subject: s.g.pairwise(owner.ID, who.GetSubject()), Scope: []string{scopeRead}, Roles: []string{scopeRoles[scopeRead]},
 		ACR: who.GetAcr(),
 	}
+	// Less than the call itself has, so that there is time to say who did not answer.
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
 	var answer casesv1.SharedCase
 	if err := s.g.callPeer(ctx, owner, as, http.MethodGet, path, nil, &answer); err != nil {
 		return nil, err
@@ -102,7 +109,7 @@ func (g *Gateway) callPeer(ctx context.Context, o members.Organisation, as oauth
 		return fault.PeerUnavailable(errors.New("the answer could not be read"))
 	}
 	if res.StatusCode != http.StatusOK {
-		return g.peerRefusal(res.StatusCode, b)
+		return peerRefusal(res.StatusCode, b)
 	}
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, out); err != nil {
 		return fault.PeerUnavailable(errors.New("the answer is not of the contract"))
@@ -110,20 +117,27 @@ func (g *Gateway) callPeer(ctx context.Context, o members.Organisation, as oauth
 	return nil
 }
 
-// peerRefusal turns another node's problem into ours. Only a reason that this node
-// knows a sentence for is passed on: whatever else is in there, a stranger wrote.
-func (g *Gateway) peerRefusal(status int, body []byte) error {
+// told are the reasons that one organisation gives another. Another node must not
+// be able to choose a sentence about its resident, or about ours.
+var told = map[string]bool{
+	closed: true, suspended: true, "circle.no_agreement": true, "purpose.not_agreed": true, "reader.too_close": true,
+}
+
+// closed is what a reader outside is told when a case is open no longer, for whatever reason.
+const closed = "case.closed"
+
+// peerRefusal turns another node's problem into ours. Of what it says only the reason
+// counts, and only one that organisations give each other.
+func peerRefusal(status int, body []byte) error {
 	var p Problem
-	if json.Unmarshal(body, &p) != nil || !g.refusals.Has(p.Reason) {
-		p.Reason = ""
+	if json.Unmarshal(body, &p) != nil || !told[p.Reason] {
+		p.Reason = closed
 	}
 	switch status {
 	case http.StatusNotFound:
 		return fault.NotFound()
-	case http.StatusForbidden:
+	case http.StatusForbidden, http.StatusConflict:
 		return fault.Refused(p.Reason)
-	case http.StatusConflict:
-		return fault.WrongState(p.Reason)
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		return fault.Invalid("message", "refused-by-peer")
 	default:

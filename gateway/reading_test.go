@@ -35,7 +35,7 @@ func TestReadingAtAPeer(t *testing.T) {
 	fed := gatewayv1.NewFederationServiceClient(noord.Gateway.Conn)
 	ask := &gatewayv1.ReadPeerCaseRequest{Owner: zuid.url, PublicId: "a b/c?d", Purpose: "learning-in-circle"}
 	read := func(ctx context.Context, edit ...func(*gatewayv1.ReadPeerCaseRequest)) (string, error) {
-		r := &gatewayv1.ReadPeerCaseRequest{Owner: zuid.url, PublicId: "abc", Purpose: "learning-in-circle"}
+		r := &gatewayv1.ReadPeerCaseRequest{Owner: zuid.url, PublicId: "AbcAbcAbcAbcAbcAbcAbcA", Purpose: "learning-in-circle"}
 		for _, e := range edit {
 			e(r)
 		}
@@ -65,7 +65,7 @@ func TestReadingAtAPeer(t *testing.T) {
 	}
 	zuid.before.Store(nil)
 	_, err := fed.ReadPeerCase(ctx, ask) // an id that would be another path
-	if code := fault.CodeOf(err); code != "not-found" {
+	if code := fault.CodeOf(err); code != "invalid-argument" {
 		t.Errorf("a path for an id: %v", err)
 	}
 	for name, c := range map[string]struct {
@@ -73,7 +73,7 @@ func TestReadingAtAPeer(t *testing.T) {
 		edit func(*gatewayv1.ReadPeerCaseRequest)
 		code string
 	}{
-		"a dotted path":           {ctx, func(r *gatewayv1.ReadPeerCaseRequest) { r.PublicId = ".." }, "peer-unavailable"},
+		"a dotted path":           {ctx, func(r *gatewayv1.ReadPeerCaseRequest) { r.PublicId = ".." }, "invalid-argument"},
 		"another purpose":         {ctx, func(r *gatewayv1.ReadPeerCaseRequest) { r.Purpose = "appraisal" }, "purpose.not_agreed"},
 		"an unknown organisation": {ctx, func(r *gatewayv1.ReadPeerCaseRequest) { r.Owner = "https://nergens.example" }, "peer.not_active"},
 		"no reviewer":             {noord.reader(t, "account-9", "professional"), func(*gatewayv1.ReadPeerCaseRequest) {}, "role.missing"},
@@ -89,10 +89,11 @@ func TestReadingAtAPeer(t *testing.T) {
 		code   string
 	}{
 		"refused":             {403, `{"reason":"case.closed"}`, "case.closed"},
-		"a reason of its own": {403, `{"reason":"` + words + `"}`, "refused"},
-		"not a problem":       {403, `<html>`, "refused"},
+		"a reason of its own": {403, `{"reason":"` + words + `"}`, "case.closed"},
+		"about its resident":  {403, `{"reason":"consent.withdrawn"}`, "case.closed"},
+		"not a problem":       {403, `<html>`, "case.closed"},
 		"not there":           {404, `{"reason":"case.closed"}`, "not-found"},
-		"changed":             {409, `{}`, "wrong-state"},
+		"changed":             {409, `{}`, "case.closed"},
 		"fault":               {500, `{"detail":"` + words + `"}`, "peer-unavailable"},
 		"refused us":          {401, `{}`, "peer-unavailable"},
 		"garbage":             {200, `{"whatHappened":7}`, "peer-unavailable"},

@@ -105,7 +105,7 @@ func (s suite) calls(t *testing.T) []call {
 			return err2(s.Review.MarkDelivery(s.As(t.Context(), who), &reviewv1.MarkDeliveryRequest{MessageId: id, Delivery: "delivered"}))
 		}},
 		{"review.receive", func(who *identityv1.Caller, id string) error {
-			return s.receive(t, who, reviewtest.Answer(id, "x", 1))
+			return s.receive(t, who, reviewtest.Answer(id, "no-such-case-at-all", 1))
 		}},
 	}
 }

@@ -160,8 +160,8 @@ func (s suite) readerRefusals(t *testing.T) {
 			t.Errorf("%s: a dialogue was made", name)
 		}
 	}
-	want(t, s.receive(t, servetest.PeerReader("p"), reviewtest.Question(uuid.NewString(), "no-such-case", 1)), notFound)
-	s.lastLogged(t, "no-such-case", "review.receive", false, "resource.unknown")
+	want(t, s.receive(t, servetest.PeerReader("p"), reviewtest.Question(uuid.NewString(), "no-such-case-at-all", 1)), notFound)
+	s.lastLogged(t, "no-such-case-at-all", "review.receive", false, "resource.unknown")
 }
 
 // mismatches: a message of another organisation, person, case or side is not of this dialogue.

@@ -53,6 +53,13 @@ func (l *Limiter) Allow(key string) bool {
 	return l.bucket(key).rate.AllowN(l.Now(), 1)
 }
 
+// Open says whether an attempt may go on, without counting it: for what only counts when it turns out to be wrong.
+func (l *Limiter) Open(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bucket(key).rate.TokensAt(l.Now()) >= 1
+}
+
 func (l *Limiter) bucket(key string) *bucket {
 	if e, ok := l.buckets[key]; ok {
 		l.recent.MoveToFront(e)

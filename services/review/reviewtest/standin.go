@@ -99,6 +99,9 @@ func NewGateway() *Gateway {
 
 // Share makes the owner answer with this case.
 func (g *Gateway) Share(c *casesv1.SharedCase) {
+	if c.GetCircle() == "" {
+		c.Circle = servetest.Circle
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.shared[c.GetOwner()+" "+c.GetPublicId()] = c

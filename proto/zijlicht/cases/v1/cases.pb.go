@@ -1948,9 +1948,9 @@ const file_zijlicht_cases_v1_cases_proto_rawDesc = "" +
 	"\tstop_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bstopTime\"6\n" +
 	"\x11RemoveCaseRequest\x12!\n" +
 	"\acase_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06caseId\"\x14\n" +
-	"\x12RemoveCaseResponse\"^\n" +
-	"\x11ReadSharedRequest\x12&\n" +
-	"\tpublic_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bpublicId\x12!\n" +
+	"\x12RemoveCaseResponse\"r\n" +
+	"\x11ReadSharedRequest\x12:\n" +
+	"\tpublic_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Za-z0-9_-]{16,64}$R\bpublicId\x12!\n" +
 	"\apurpose\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18<R\apurpose\"\xe0\x01\n" +
 	"\n" +
 	"SharedCase\x12\x1b\n" +

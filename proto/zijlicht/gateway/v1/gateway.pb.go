@@ -823,10 +823,10 @@ var File_zijlicht_gateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_zijlicht_gateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"!zijlicht/gateway/v1/gateway.proto\x12\x13zijlicht.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fzijlicht/access/v1/access.proto\x1a\x1dzijlicht/cases/v1/cases.proto\x1a\x1fzijlicht/review/v1/review.proto\"t\n" +
+	"!zijlicht/gateway/v1/gateway.proto\x12\x13zijlicht.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fzijlicht/access/v1/access.proto\x1a\x1dzijlicht/cases/v1/cases.proto\x1a\x1fzijlicht/review/v1/review.proto\"\x8a\x01\n" +
 	"\x13ReadPeerCaseRequest\x12\x1d\n" +
-	"\x05owner\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05owner\x12$\n" +
-	"\tpublic_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bpublicId\x12\x18\n" +
+	"\x05owner\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05owner\x12:\n" +
+	"\tpublic_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Za-z0-9_-]{16,64}$R\bpublicId\x12\x18\n" +
 	"\apurpose\x18\x03 \x01(\tR\apurpose\"3\n" +
 	"\x10GetCircleRequest\x12\x1f\n" +
 	"\x06circle\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06circle\"\x7f\n" +

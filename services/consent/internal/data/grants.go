@@ -95,3 +95,19 @@ func Withdraw(ctx context.Context, tx pgx.Tx, id string, at time.Time) (ok bool,
 		on conflict (grant_id) do nothing`, id, at)
 	return err == nil && tag.RowsAffected() == 1, err
 }
+
+// Lock lets one yes or withdrawal of a case at a time through, until the transaction ends.
+func Lock(ctx context.Context, tx pgx.Tx, caseID string) error {
+	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('consent ' || $1, 0))`, caseID)
+	return err
+}
+
+// Withdrawn takes the lock and tells whether somebody stopped the sharing of a case.
+func Withdrawn(ctx context.Context, tx pgx.Tx, caseID string) (withdrawn bool, err error) {
+	if err := Lock(ctx, tx, caseID); err != nil {
+		return false, err
+	}
+	err = tx.QueryRow(ctx, `select exists (select from consent.withdrawal as w
+		join consent.consent_grant as g on g.id = w.grant_id where g.case_id = $1)`, caseID).Scan(&withdrawn)
+	return withdrawn, err
+}

@@ -80,6 +80,14 @@ func (s *Service) RegisterGrant(ctx context.Context, req *consentv1.RegisterGran
 	var kept data.Grant
 	err = authz.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		kept = g
+		// A withdrawal that came in meanwhile stands: the facts above are from before it.
+		withdrawn, err := data.Withdrawn(ctx, tx, g.CaseID)
+		if err != nil {
+			return err
+		}
+		if withdrawn {
+			return fault.Refused("consent.withdrawn")
+		}
 		added, err := data.Insert(ctx, tx, g)
 		if err != nil || added {
 			return err
@@ -166,6 +174,9 @@ func (s *Service) Withdraw(ctx context.Context, req *consentv1.WithdrawRequest) 
 	err := authz.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		var err error
 		if g, err = s.byCode(ctx, tx, req.GetReceiptCode()); err != nil || g.WithdrawnTime != nil {
+			return err
+		}
+		if err := data.Lock(ctx, tx, g.CaseID); err != nil {
 			return err
 		}
 		now := identity.Now(ctx)

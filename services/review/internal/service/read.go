@@ -77,6 +77,9 @@ func (s *Service) ReadSharedCase(ctx context.Context, req *reviewv1.ReadSharedCa
 	if err != nil {
 		return nil, asked(err)
 	}
+	if !biz.Presentable(c.GetCircle() == n.Circle, c.GetTheme(), c.GetTitle(), c.GetWhatHappened(), c.GetQuestion()) {
+		return nil, fault.PeerUnavailable(fault.Note("the owner's answer is not of the contract"))
+	}
 	return &reviewv1.SharedCase{
 		NoticeId: n.ID, Owner: n.Owner, Circle: c.GetCircle(), Theme: c.GetTheme(), Revision: c.GetRevision(),
 		Title: c.GetTitle(), WhatHappened: c.GetWhatHappened(), Question: c.GetQuestion(),
