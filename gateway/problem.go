@@ -60,6 +60,9 @@ func (g *Gateway) problem(w http.ResponseWriter, r *http.Request, err error, out
 		}
 	}
 	p.Title = http.StatusText(p.Status)
+	if !g.refusals.Has(code) { // such as one that another node made up
+		code = fault.Dotted(reason)
+	}
 	p.Detail, p.NextStep = g.refusals.Explain(code, outside, map[string]string{"trace": traceID})
 	g.logFailure(r, p, err)
 	h := w.Header()

@@ -114,8 +114,16 @@ func (w *world) node(ctx context.Context, name string) (*node, error) {
 	if err := pgdb.EnsureDatabase(ctx, w.cluster.AdminDSN("postgres"), name); err != nil {
 		return nil, err
 	}
+	admin := filepath.Join(n.dir, "admin-database")
+	if err := os.WriteFile(admin, []byte(w.cluster.AdminDSN(name)), 0o600); err != nil {
+		return nil, err
+	}
+	address, err := pgdb.Address(w.cluster.AdminDSN(name), name)
+	if err != nil {
+		return nil, err
+	}
 	raw, err := yaml.Marshal(map[string]any{
-		"node": name, "entity_url": n.url, "listen": listen, "database": n.database, "secrets": "secrets",
+		"node": name, "entity_url": n.url, "listen": listen, "database": address, "secrets": "secrets",
 		"anchor":        map[string]any{"issuer": issuer, "keys": keys, "serve": w.anchor == nil},
 		"thinking_time": "0s",
 	})
@@ -125,8 +133,8 @@ func (w *world) node(ctx context.Context, name string) (*node, error) {
 	if err := os.WriteFile(n.file, raw, 0o600); err != nil {
 		return nil, err
 	}
-	for _, c := range []string{"init", "migrate"} {
-		if _, err := w.command(ctx, c, "--config", n.file); err != nil {
+	for _, c := range [][]string{{"init", "--config", n.file}, {"migrate", "--config", n.file, "--admin", admin}} {
+		if _, err := w.command(ctx, c...); err != nil {
 			return nil, err
 		}
 	}

@@ -64,8 +64,16 @@ func newNode(dir, listen string, l layout, cluster *embedpg.Cluster, addresses m
 	if err := pgdb.EnsureDatabase(ctx, cluster.AdminDSN("postgres"), n.name); err != nil {
 		return nil, err
 	}
+	admin := filepath.Join(n.dir, "admin-database")
+	if err := os.WriteFile(admin, []byte(cluster.AdminDSN(n.name)), 0o600); err != nil {
+		return nil, err
+	}
+	address, err := pgdb.Address(cluster.AdminDSN(n.name), n.name)
+	if err != nil {
+		return nil, err
+	}
 	raw, err := yaml.Marshal(map[string]any{
-		"node": n.name, "entity_url": n.url, "listen": n.listen, "database": cluster.AdminDSN(n.name), "secrets": "secrets",
+		"node": n.name, "entity_url": n.url, "listen": n.listen, "database": address, "secrets": "secrets",
 		"anchor":        map[string]any{"issuer": issuer, "keys": keys, "serve": anchor == nil},
 		"thinking_time": "0s", "services": addresses,
 	})
@@ -75,8 +83,8 @@ func newNode(dir, listen string, l layout, cluster *embedpg.Cluster, addresses m
 	if err := os.WriteFile(n.file, raw, 0o600); err != nil {
 		return nil, err
 	}
-	for _, c := range []string{"init", "migrate"} {
-		if _, err := command(c, "--config", n.file); err != nil {
+	for _, c := range [][]string{{"init", "--config", n.file}, {"migrate", "--config", n.file, "--admin", admin}} {
+		if _, err := command(c...); err != nil {
 			return nil, err
 		}
 	}

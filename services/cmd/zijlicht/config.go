@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"gopkg.in/yaml.v3"
 
 	"github.com/zijlicht/zijlicht/services/platform/members"
@@ -24,7 +25,7 @@ type config struct {
 	EntityURL string `yaml:"entity_url"`
 	// Listen is where the gateway listens.
 	Listen string `yaml:"listen"`
-	// Database is a connection string of an administrator without a password, or with one; only migrate uses its rights.
+	// Database is the address of the node's database, without a password: every service logs in as its own role.
 	Database string `yaml:"database"`
 	// Secrets is the directory of the keys; relative to the file.
 	Secrets string `yaml:"secrets"`
@@ -75,9 +76,6 @@ func loadConfig(path string) (config, error) {
 	if c.dir, err = filepath.Abs(filepath.Dir(path)); err != nil {
 		return c, err
 	}
-	if dsn := os.Getenv("ZIJLICHT_NODE_DATABASE"); dsn != "" {
-		c.Database = dsn
-	}
 	if err := c.check(); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
@@ -98,8 +96,10 @@ func (c config) check() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		errs = append(errs, fmt.Errorf("listen: %w", err))
 	}
-	if c.Database == "" {
-		errs = append(errs, errors.New("database: missing"))
+	if d, err := pgx.ParseConfig(c.Database); c.Database == "" || err != nil {
+		errs = append(errs, errors.New("database: want the address of the node's database, such as postgres://host:5432/name"))
+	} else if d.Password != "" {
+		errs = append(errs, errors.New("database: leave the password out; migrate reads the administrator's address from --admin"))
 	}
 	if c.ThinkingTime < 0 {
 		errs = append(errs, errors.New("thinking_time: cannot be negative"))

@@ -69,7 +69,12 @@ func (d *demo) prepare(ctx context.Context, admin func(db string) (string, error
 		if err := pgdb.EnsureDatabase(ctx, server, "zl_"+n.Node); err != nil {
 			return nil, err
 		}
-		if n.Database, err = admin("zl_" + n.Node); err != nil {
+		own, err := admin("zl_" + n.Node)
+		if err != nil {
+			return nil, err
+		}
+		// A node never holds the administrator's password: only the migration uses it.
+		if n.Database, err = pgdb.Address(own, "zl_"+n.Node); err != nil {
 			return nil, err
 		}
 		if err := n.write(n.file); err != nil {
@@ -78,7 +83,7 @@ func (d *demo) prepare(ctx context.Context, admin func(db string) (string, error
 		if err := initSecrets(n.config); err != nil {
 			return nil, err
 		}
-		if err := migrate(ctx, n.config); err != nil {
+		if err := migrate(ctx, n.config, own); err != nil {
 			return nil, err
 		}
 	}

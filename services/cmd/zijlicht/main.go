@@ -97,7 +97,7 @@ func initCommand() *cobra.Command {
 
 // migrateCommand brings the database to this program's version.
 func migrateCommand() *cobra.Command {
-	var path string
+	var path, admin string
 	c := &cobra.Command{
 		Use: "migrate", Short: "Breng de database naar de versie van dit programma", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -105,7 +105,13 @@ func migrateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := migrate(cmd.Context(), c); err != nil {
+			address := c.Database
+			if admin != "" {
+				if address, err = readPrivate(admin); err != nil {
+					return err
+				}
+			}
+			if err := migrate(cmd.Context(), c, address); err != nil {
 				return err
 			}
 			cmd.Println("De database is bij.")
@@ -113,15 +119,17 @@ func migrateCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&path, "config", "zijlicht.yaml", "instellingen van het knooppunt")
+	c.Flags().StringVar(&admin, "admin", "", "bestand met het adres van de database voor haar beheerder, wachtwoord inbegrepen")
 	return c
 }
 
-func migrate(ctx context.Context, c config) error {
+// migrate works as the administrator of the database, whose address is admin.
+func migrate(ctx context.Context, c config, admin string) error {
 	p, err := passwords(c)
 	if err != nil {
 		return err
 	}
-	return pgdb.Migrate(ctx, c.Database, c.Node, schemas(), p)
+	return pgdb.Migrate(ctx, admin, c.Node, schemas(), p)
 }
 
 // openAccounts logs in as the gateway does. The pool lives as long as the process.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -102,20 +103,26 @@ func ensureRandom(path string) ([]byte, error) {
 	return decode32(path, raw)
 }
 
-// readSecret reads 32 bytes, and refuses a file that others can read.
-func readSecret(path string) ([]byte, error) {
+// readPrivate reads a line, and refuses a file that others can read.
+func readPrivate(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s is open to others (mode %04o); make it 0600", path, info.Mode().Perm())
+		return "", fmt.Errorf("%s is open to others (mode %04o); make it 0600", path, info.Mode().Perm())
 	}
 	raw, err := os.ReadFile(path)
+	return strings.TrimSpace(string(raw)), err
+}
+
+// readSecret reads 32 bytes.
+func readSecret(path string) ([]byte, error) {
+	line, err := readPrivate(path)
 	if err != nil {
 		return nil, err
 	}
-	return decode32(path, raw)
+	return decode32(path, []byte(line))
 }
 
 func decode32(path string, raw []byte) ([]byte, error) {

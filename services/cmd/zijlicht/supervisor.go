@@ -48,8 +48,9 @@ func (s *supervisor) start(n *demoNode) error {
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(self, "serve", "--config", n.file)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "ZIJLICHT_") }),
-		"ZIJLICHT_NODE_DATABASE="+n.Database)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(e string) bool {
+		return strings.HasPrefix(e, "ZIJLICHT_") || strings.HasPrefix(e, "PGPASS")
+	})
 	if f := os.Getenv("ZIJLICHT_FAILPOINT_" + strings.ToUpper(n.Node)); f != "" {
 		cmd.Env = append(cmd.Env, "ZIJLICHT_FAILPOINT="+f)
 	}

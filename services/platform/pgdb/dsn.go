@@ -41,6 +41,22 @@ func DSN(adminDSN, user, password, db string) (string, error) {
 	return u.String(), nil
 }
 
+// Address is the address of another database on the server of adminDSN, without anyone's name or
+// password: what a process needs that logs in with roles of its own. adminDSN is a postgres:// URL.
+func Address(adminDSN, db string) (string, error) {
+	u, err := url.Parse(adminDSN)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return "", fmt.Errorf("database address: %w", errBadDSN)
+	}
+	u.User, u.Path, u.RawPath = nil, "/"+db, ""
+	query := u.Query()
+	for _, key := range []string{"user", "password", "passfile", "dbname", "database"} {
+		query.Del(key)
+	}
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
 func quoteValue(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
