@@ -19,6 +19,7 @@ import (
 
 	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/members"
+	"github.com/zijlicht/zijlicht/services/platform/telemetry"
 )
 
 const (
@@ -154,7 +155,7 @@ func (m *Members) Run(ctx context.Context) error {
 	defer stop()
 	for {
 		if err := m.Refresh(ctx); err != nil && ctx.Err() == nil {
-			m.Logger.WarnContext(ctx, "federation: the member document was not refreshed", "error", err)
+			m.Logger.WarnContext(ctx, "federation: the member document was not refreshed", "cause", telemetry.Safe(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -213,7 +214,7 @@ func (m *Members) Fresh(ctx context.Context) (members.Document, error) {
 			if ctx.Err() != nil {
 				return members.Document{}, ctx.Err()
 			}
-			m.Logger.WarnContext(ctx, "federation: the member document was not refreshed", "error", err)
+			m.Logger.WarnContext(ctx, "federation: the member document was not refreshed", "cause", telemetry.Safe(err))
 		}
 	}
 	return m.Current(ctx)

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/zijlicht/zijlicht/services/platform/members"
+	"github.com/zijlicht/zijlicht/services/platform/telemetry"
 )
 
 // save writes the document unless a newer one is there, and gives the serial that is there afterwards. The insert and
@@ -48,7 +49,7 @@ func (m *Members) load(ctx context.Context) (row, error) {
 	doc, err := members.Verify(compact, m.Issuer, m.Keys, m.Now())
 	if err != nil {
 		if !errors.Is(err, members.ErrExpired) {
-			m.Logger.WarnContext(ctx, "federation: the kept member document is not used", "error", err)
+			m.Logger.WarnContext(ctx, "federation: the kept member document is not used", "cause", telemetry.Safe(err))
 			return row{}, nil
 		}
 		return row{expired: expire}, nil

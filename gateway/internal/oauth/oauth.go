@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/handler/oauth2"
+
+	"github.com/zijlicht/zijlicht/services/platform/telemetry"
 )
 
 // Paths that Routes serves. The public URL of each is the issuer followed by the path.
@@ -155,7 +157,7 @@ func (s *Server) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			if _, err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-				s.conf.Logger.ErrorContext(ctx, "oauth: sweep of the replay table failed", "error", err)
+				s.conf.Logger.ErrorContext(ctx, "oauth: sweep of the replay table failed", "cause", telemetry.Safe(err))
 			}
 		}
 	}

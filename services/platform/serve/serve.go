@@ -30,7 +30,7 @@ const MaxMessage = 4 << 20
 // callTimeout bounds a call that came without a deadline.
 const callTimeout = 15 * time.Second
 
-// Chain is the order of a call: recovery, telemetry, caller, validate, gate. The
+// Chain is the order of a call: telemetry, recovery, caller, validate, gate. The
 // handler comes after it.
 func Chain(log *slog.Logger, v *identity.Verifier, gate middleware.Middleware, security Security) []middleware.Middleware {
 	return []middleware.Middleware{

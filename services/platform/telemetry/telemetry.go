@@ -72,14 +72,14 @@ func Server(log *slog.Logger) middleware.Middleware {
 			attrs := []slog.Attr{
 				slog.String("operation", op),
 				slog.String("trace_id", span.SpanContext().TraceID().String()),
-				slog.Duration("took", time.Since(start)),
+				slog.Float64("took_ms", float64(time.Since(start).Microseconds())/1000),
 			}
 			if err == nil {
 				log.LogAttrs(ctx, slog.LevelDebug, "call", attrs...)
 				return reply, nil
 			}
 			reason := fault.ReasonOf(err)
-			attrs = append(attrs, slog.String("reason", reason.String()))
+			attrs = append(attrs, slog.String("reason", fault.CodeOf(err)))
 			level := slog.LevelInfo
 			if fault.HTTPStatus(reason) >= 500 {
 				level = slog.LevelError
