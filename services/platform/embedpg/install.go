@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 )
 
 // dropIn keeps Debian's packages from making and starting a cluster "main" of their own.
@@ -23,6 +24,18 @@ func Install(ctx context.Context, w io.Writer) error {
 	apt, err := exec.LookPath("apt-get")
 	if err != nil || os.Geteuid() != 0 {
 		return ErrNoPostgres
+	}
+	// Several test programs may find out at once; apt waits for its own lock in some places and not in others.
+	turn, err := os.Open(apt)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = turn.Close() }()
+	if err := syscall.Flock(int(turn.Fd()), syscall.LOCK_EX); err != nil {
+		return err
+	}
+	if Available() == nil {
+		return nil
 	}
 	remove, err := withoutMainCluster()
 	if err != nil {
