@@ -92,7 +92,6 @@ failed contains {"code": "consent.withdrawn", "rule": "zijlicht.federation.conse
 
 failed contains {"code": "consent.withdrawn", "rule": "zijlicht.federation.sharing.right_step", "args": {}} if {
 	input.action == "consent.register"
-	input.resource.status in {"closed", "published"}
 	input.resource.grant_state == "withdrawn"
 }
 

@@ -79,23 +79,20 @@ right_step if {
 	changeable
 }
 
-right_step if {
-	input.action == "consent.register"
-	input.resource.status in {"draft", "released"}
-}
+# Who stopped is not asked again: a yes after a withdrawal does not undo it, also not
+# in the moment before the case is closed.
+not_stopped if input.resource.grant_state in {"absent", "expired", "granted"}
 
-# A withdrawal closes a shared case, a moment after its commit. In between nobody
-# can undo it by saying yes again.
 right_step if {
 	input.action == "consent.register"
-	input.resource.status == "published"
-	input.resource.grant_state != "withdrawn"
+	changeable
+	not_stopped
 }
 
 right_step if {
 	input.action == "consent.register"
 	renewable
-	input.resource.grant_state != "withdrawn"
+	not_stopped
 }
 
 right_step if {

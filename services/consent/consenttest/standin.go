@@ -31,7 +31,7 @@ func (c *Cases) Draft(author, unit string) string {
 	id := uuid.NewString()
 	c.Set(&casesv1.CaseFacts{
 		Found: true, Id: id, OwnerOrg: servetest.Node, Author: author, Unit: unit, Status: "draft", Audience: "circle",
-		Revision: 1, BasisRevision: 1,
+		Revision: 1, BasisRevision: 1, GrantState: "absent",
 	})
 	return id
 }
@@ -61,7 +61,7 @@ func (c *Cases) DescribeCase(_ context.Context, req *casesv1.DescribeCaseRequest
 		return &casesv1.CaseFacts{
 			Found: true, Id: f.GetId(), OwnerOrg: f.GetOwnerOrg(), Author: f.GetAuthor(), Unit: f.GetUnit(), Status: f.GetStatus(),
 			ClosedReason: f.GetClosedReason(), Audience: f.GetAudience(), Revision: f.GetRevision(), BasisRevision: f.GetBasisRevision(),
-			Risk: f.GetRisk(),
+			Risk: f.GetRisk(), GrantState: f.GetGrantState(),
 		}, nil
 	}
 	return &casesv1.CaseFacts{Id: req.GetCaseId(), Risk: -1}, nil
