@@ -49,8 +49,8 @@ type Deps struct {
 
 // Register serves practice cases.
 func Register(r grpc.ServiceRegistrar, d Deps) {
-	casesv1.RegisterCasesServiceServer(r, &service.Service{
+	casesv1.RegisterCasesServiceServer(r, service.New(service.Service{
 		Pool: d.Pool, Keys: d.Keys, Node: d.Node, Outbox: d.Outbox,
 		Deid: deidv1.NewDeidServiceClient(d.Conn), Federation: gatewayv1.NewFederationServiceClient(d.Conn),
-	})
+	}))
 }

@@ -70,6 +70,7 @@ func (s suite) createTwice(t *testing.T) {
 			t.Fatalf("more than one case: %v", ids)
 		}
 	}
+	want(t, err2(s.Cases.CreateCase(s.author(t), &casesv1.CreateCaseRequest{RequestId: req.RequestId, WhatHappened: "Iets anders."})), invalid)
 	other := ok(s.Cases.CreateCase(s.As(t.Context(), casestest.Colleague()), req))(t)
 	if other.Id == ids[0] {
 		t.Fatal("another author got the case")

@@ -156,6 +156,9 @@ func (s suite) submit(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	other := &reviewv1.SubmitMessageRequest{RequestId: req.GetRequestId(), ReviewId: r.GetId(), Kind: "question", Text: "Iets anders?"}
+	_, err := s.Review.SubmitMessage(ctx, other)
+	want(t, err, invalid)
 	got := ok(s.submit1(t, who, r.GetId(), "reflection", "Je wachtte."))(t)
 	equal(t, texts(got), "Wat maakte dat je bleef?", "Je wachtte.")
 	m := got.GetMessages()[0]

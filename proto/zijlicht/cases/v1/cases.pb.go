@@ -251,7 +251,7 @@ type Proposal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number within the revision.
 	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// what-happened, question or title.
+	// what-happened, question, title or theme.
 	Field string `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
 	// The finding.
 	Span *v1.Span `protobuf:"bytes,3,opt,name=span,proto3" json:"span,omitempty"`

@@ -23,6 +23,11 @@ func (s *Service) ResolveProposals(ctx context.Context, req *casesv1.ResolveProp
 	for i, c := range req.GetChoices() {
 		choices[i] = biz.Choice{Proposal: c.GetProposalId(), Choice: c.GetChoice(), Replacement: c.GetReplacement()}
 	}
+	done, err := s.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return s.change(ctx, own(ctx, req.GetCaseId()), func(tx pgx.Tx, key *keys.Key, c *biz.Case) (bool, error) {
 		if err := c.At(req.GetRevision()); err != nil {
 			return false, err
@@ -56,6 +61,15 @@ func (s *Service) ResolveProposals(ctx context.Context, req *casesv1.ResolveProp
 		}
 		return true, err
 	})
+}
+
+// turn waits until the service may ask deid something with a case locked. A long
+// text takes a second; with two at a time there are connections left for everyone else.
+func (s *Service) turn(ctx context.Context) (done func(), err error) {
+	if err := s.turns.Acquire(ctx, 1); err != nil {
+		return nil, fault.Unavailable(fault.Because("waiting for a turn at deid", err))
+	}
+	return func() { s.turns.Release(1) }, nil
 }
 
 // maxProposals is as many as one call can choose about; an answer with more would not fit in a message.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	casesv1 "github.com/zijlicht/zijlicht/proto/zijlicht/cases/v1"
@@ -35,6 +36,17 @@ type Service struct {
 	Outbox     *outbox.Outbox
 	Deid       deidv1.DeidServiceClient
 	Federation gatewayv1.FederationServiceClient
+
+	turns *semaphore.Weighted
+}
+
+// turnsAtDeid at the same time: half of the service's connections.
+const turnsAtDeid = 2
+
+// New makes the service.
+func New(s Service) *Service {
+	s.turns = semaphore.NewWeighted(turnsAtDeid)
+	return &s
 }
 
 const kind = "case"

@@ -13,6 +13,7 @@ import (
 	"github.com/zijlicht/zijlicht/services/cases/internal/biz"
 	"github.com/zijlicht/zijlicht/services/cases/internal/data"
 	"github.com/zijlicht/zijlicht/services/platform/authz"
+	"github.com/zijlicht/zijlicht/services/platform/fault"
 	"github.com/zijlicht/zijlicht/services/platform/identity"
 	"github.com/zijlicht/zijlicht/services/platform/keys"
 )
@@ -56,6 +57,9 @@ func (s *Service) CreateCase(ctx context.Context, req *casesv1.CreateCaseRequest
 				return err
 			}
 		}
+		if err := s.sameStory(ctx, tx, id, t); err != nil {
+			return err
+		}
 		f, _, err := facts(ctx, tx, own(ctx, id))
 		if err != nil {
 			return err
@@ -70,6 +74,23 @@ func (s *Service) CreateCase(ctx context.Context, req *casesv1.CreateCaseRequest
 		return nil, err
 	}
 	return answer, nil
+}
+
+// sameStory tells a request that was sent twice from another one under its number,
+// whose words would be lost without a sign.
+func (s *Service) sameStory(ctx context.Context, tx pgx.Tx, id string, t biz.Text) error {
+	key, err := data.Key(ctx, tx, s.Keys, id)
+	if errors.Is(err, data.ErrErased) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	told, err := data.Original(ctx, tx, key, biz.Case{ID: id, Revision: 1})
+	if err == nil && told != t {
+		err = fault.Invalid("request_id", "used_before")
+	}
+	return err
 }
 
 func (s *Service) first(ctx context.Context, tx pgx.Tx, c biz.Case, t biz.Text) (*casesv1.Case, error) {
@@ -95,6 +116,11 @@ func publicID() string {
 // before, that is within this call.
 func (s *Service) EditCase(ctx context.Context, req *casesv1.EditCaseRequest) (*casesv1.Case, error) {
 	t := biz.Text{WhatHappened: req.GetWhatHappened(), Question: req.GetQuestion(), Title: req.GetTitle(), Theme: req.GetTheme()}
+	done, err := s.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return s.change(ctx, own(ctx, req.GetCaseId()), func(tx pgx.Tx, key *keys.Key, c *biz.Case) (bool, error) {
 		if err := c.At(req.GetRevision()); err != nil {
 			return false, err
@@ -120,6 +146,11 @@ func (s *Service) EditCase(ctx context.Context, req *casesv1.EditCaseRequest) (*
 // ProposeReplacements implements casesv1.CasesServiceServer. Once the author has
 // chosen, what others read stays as it is: only other choices change it.
 func (s *Service) ProposeReplacements(ctx context.Context, req *casesv1.ProposeReplacementsRequest) (*casesv1.Case, error) {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return s.change(ctx, own(ctx, req.GetCaseId()), func(tx pgx.Tx, key *keys.Key, c *biz.Case) (bool, error) {
 		if err := c.At(req.GetRevision()); err != nil || c.Rendered() {
 			return false, err

@@ -29,6 +29,11 @@ type Words struct {
 	ClosingAnswers []ClosingAnswer `json:"closing_answers,omitempty"`
 }
 
+// Equal tells whether the same was written.
+func (w Words) Equal(o Words) bool {
+	return w.Text == o.Text && slices.Equal(w.ClosingAnswers, o.ClosingAnswers)
+}
+
 // ClosingAnswer to one of the closing questions.
 type ClosingAnswer struct {
 	Question string `json:"question"`

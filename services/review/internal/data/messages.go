@@ -51,11 +51,22 @@ func InsertMessage(ctx context.Context, db DB, key *keys.Key, dialogueID string,
 	return err == nil && tag.RowsAffected() == 1, err
 }
 
-// Submitted tells whether a request was carried out before.
-func Submitted(ctx context.Context, db DB, dialogueID, requestID string) (done bool, err error) {
-	err = db.QueryRow(ctx, `select exists (select from review.message where dialogue_id = $1 and request_id = $2)`,
-		dialogueID, requestID).Scan(&done)
-	return done, err
+// Submitted gives the message of a request that was carried out before; ok is false when there is none.
+func Submitted(ctx context.Context, db DB, key *keys.Key, dialogueID, requestID string) (m biz.Message, ok bool, err error) {
+	rows, err := db.Query(ctx, `select `+messageColumns+` from review.message as m where m.dialogue_id = $1 and m.request_id = $2`,
+		dialogueID, requestID)
+	if err != nil {
+		return m, false, err
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[messageRow])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return m, false, nil
+	}
+	if err != nil {
+		return m, false, err
+	}
+	m, err = r.open(key)
+	return m, err == nil, err
 }
 
 // NextSequence numbers a side's next turn in a locked dialogue.

@@ -81,8 +81,15 @@ func (s *Service) SubmitMessage(ctx context.Context, req *reviewv1.SubmitMessage
 		if err := biz.CheckWords(req.GetKind(), w); err != nil {
 			return err
 		}
-		if done, err := data.Submitted(ctx, tx, d.ID, req.GetRequestId()); err != nil || done {
+		before, done, err := data.Submitted(ctx, tx, key, d.ID, req.GetRequestId())
+		if err != nil {
 			return err
+		}
+		if done && (before.Kind != req.GetKind() || !before.Words.Equal(w)) {
+			return fault.Invalid("request_id", "used_before") // for other words, that would be lost without a sign
+		}
+		if done {
+			return nil
 		}
 		sequence, err := data.NextSequence(ctx, tx, d.ID, d.Side)
 		if err != nil {
