@@ -37,7 +37,11 @@ demo-reset: build ## clear the demo's data
 	@exec bin/zijlicht demo --reset
 
 .PHONY: test
-test: lint test-race test-go ## check and test everything
+test: lint test-eval test-race test-go ## check and test everything
+
+.PHONY: test-eval
+test-eval: ## print how the de-identification engine does on the sample stories; gates nothing
+	go run ./services/cmd/zijlicht deid eval services/deid/samples/cases.jsonl
 
 .PHONY: test-go
 test-go: ## run the Go tests, each with a real Postgres

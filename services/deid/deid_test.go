@@ -2,36 +2,63 @@ package deid_test
 
 import (
 	"context"
-	"net"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/zijlicht/zijlicht/policies"
 	deidv1 "github.com/zijlicht/zijlicht/proto/zijlicht/deid/v1"
+	faultv1 "github.com/zijlicht/zijlicht/proto/zijlicht/fault/v1"
 	"github.com/zijlicht/zijlicht/services/deid"
+	"github.com/zijlicht/zijlicht/services/platform/fault"
+	"github.com/zijlicht/zijlicht/services/platform/pgdb"
+	"github.com/zijlicht/zijlicht/services/platform/pgtest"
+	"github.com/zijlicht/zijlicht/services/platform/serve"
+	"github.com/zijlicht/zijlicht/services/platform/servetest"
 )
 
-func client(t *testing.T) deidv1.DeidServiceClient {
-	t.Helper()
-	l := bufconn.Listen(1 << 20)
-	s := grpc.NewServer()
-	deid.Register(s)
-	go func() { _ = s.Serve(l) }()
-	t.Cleanup(s.Stop)
-	c, err := grpc.NewClient("passthrough:///deid", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	return deidv1.NewDeidServiceClient(c)
+// suite is what the service promises, over either connection.
+type suite struct {
+	*servetest.Harness
+	deid deidv1.DeidServiceClient
 }
 
-func TestInspectOverTexts(t *testing.T) {
+func (s suite) ctx(t *testing.T) context.Context {
+	return s.As(t.Context(), servetest.Person("a", "team-oost", "professional"))
+}
+
+func TestService(t *testing.T) {
 	t.Parallel()
-	r, err := client(t).Inspect(t.Context(), &deidv1.InspectRequest{Texts: []string{"Over Wietske", "", "Wietske Brinkhuizen (43) belde."}})
+	servetest.Both(t, func(t *testing.T, connect servetest.Connect) {
+		db := pgtest.New(t, pgdb.Schema{Name: "deid", Login: true}) // the engine keeps nothing; the chain wants a log
+		h := servetest.New(t, db, policies.Bundle(), "deid", connect, func(r grpc.ServiceRegistrar, _ grpc.ClientConnInterface) { deid.Register(r) })
+		s := suite{Harness: h, deid: deidv1.NewDeidServiceClient(h.Conn)}
+		t.Run("inspect", s.inspect)
+		t.Run("compare", s.compare)
+		t.Run("bad input", s.badInput)
+	})
+}
+
+func (s suite) badInput(t *testing.T) {
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		req  *deidv1.InspectRequest
+		want faultv1.Reason
+	}{
+		"no texts":  {s.ctx(t), &deidv1.InspectRequest{}, faultv1.Reason_REASON_INVALID_ARGUMENT},
+		"nine":      {s.ctx(t), &deidv1.InspectRequest{Texts: make([]string, 9)}, faultv1.Reason_REASON_INVALID_ARGUMENT},
+		"too large": {s.ctx(t), &deidv1.InspectRequest{Texts: []string{strings.Repeat("a", serve.MaxText+1)}}, faultv1.Reason_REASON_TOO_LARGE},
+		"nobody":    {t.Context(), &deidv1.InspectRequest{Texts: []string{"a"}}, faultv1.Reason_REASON_UNAUTHENTICATED},
+	} {
+		if _, err := s.deid.Inspect(c.ctx, c.req); fault.ReasonOf(err) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func (s suite) inspect(t *testing.T) {
+	r, err := s.deid.Inspect(s.ctx(t), &deidv1.InspectRequest{Texts: []string{"Over Wietske", "", "Wietske Brinkhuizen (43) belde."}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,9 +71,7 @@ func TestInspectOverTexts(t *testing.T) {
 	}
 }
 
-func TestCompare(t *testing.T) {
-	t.Parallel()
-	c := client(t)
+func (s suite) compare(t *testing.T) {
 	for _, x := range []struct {
 		texts, earlier []string
 		level          uint32
@@ -57,7 +82,7 @@ func TestCompare(t *testing.T) {
 		{[]string{"Persoon A belde."}, nil, 0, false},
 		{[]string{"Persoon A belde."}, []string{"Persoon A belde.", "meer"}, 0, false},
 	} {
-		r, err := c.Compare(t.Context(), &deidv1.CompareRequest{Texts: x.texts, Earlier: x.earlier})
+		r, err := s.deid.Compare(s.ctx(t), &deidv1.CompareRequest{Texts: x.texts, Earlier: x.earlier})
 		if err != nil {
 			t.Fatal(err)
 		}

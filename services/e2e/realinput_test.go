@@ -23,7 +23,7 @@ type goldCase struct {
 
 func goldCases(t *testing.T) (all []goldCase) {
 	t.Helper()
-	file, err := os.Open("../cmd/zijlicht/content/cases.jsonl")
+	file, err := os.Open("../deid/samples/cases.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}

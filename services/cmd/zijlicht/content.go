@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,18 +16,15 @@ import (
 
 	casesv1 "github.com/zijlicht/zijlicht/proto/zijlicht/cases/v1"
 	consentv1 "github.com/zijlicht/zijlicht/proto/zijlicht/consent/v1"
+	"github.com/zijlicht/zijlicht/services/deid/samples"
 )
 
-// The demo's stories: made up, with made-up people in them.
-//
-//go:embed content/cases.jsonl
-var demoStories []byte
-
+// story is one of the samples, made up and with made-up people in it.
 type story struct{ ID, Style, Text string }
 
 func stories() ([]story, error) {
 	var all []story
-	sc := bufio.NewScanner(bytes.NewReader(demoStories))
+	sc := bufio.NewScanner(bytes.NewReader(samples.Cases))
 	sc.Buffer(nil, 1<<20)
 	for sc.Scan() {
 		var s story

@@ -8,7 +8,7 @@ import (
 
 func readCases(t *testing.T) []Case {
 	t.Helper()
-	f, err := os.Open("../../testdata/cases.jsonl")
+	f, err := os.Open("../../samples/cases.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
