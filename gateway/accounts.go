@@ -41,9 +41,12 @@ func (s accountService) ListColleagues(ctx context.Context, _ *gatewayv1.ListCol
 		return nil, fault.Unavailable(err)
 	}
 	res := &gatewayv1.ListColleaguesResponse{}
+	ids := make([]string, 0, len(people))
 	for _, p := range people {
 		res.Colleagues = append(res.Colleagues, colleague(p))
+		ids = append(ids, p.ID)
 	}
+	authz.Returned(ctx, ids)
 	return res, nil
 }
 
@@ -57,9 +60,12 @@ func (s accountService) ListCircles(ctx context.Context, _ *gatewayv1.ListCircle
 		return nil, fault.Unavailable(err)
 	}
 	res := &gatewayv1.ListCirclesResponse{}
+	var ids []string
 	for _, c := range doc.CirclesOf(s.g.EntityURL) {
 		res.Circles = append(res.Circles, circle(doc, c.ID))
+		ids = append(ids, c.ID)
 	}
+	authz.Returned(ctx, ids)
 	return res, nil
 }
 

@@ -149,9 +149,12 @@ func (s *Service) ListGrants(ctx context.Context, req *consentv1.ListGrantsReque
 		return nil, pgdb.Fault(err)
 	}
 	res := &consentv1.ListGrantsResponse{}
+	ids := make([]string, 0, len(grants))
 	for _, g := range grants {
 		res.Grants = append(res.Grants, message(g))
+		ids = append(ids, g.ID)
 	}
+	authz.Returned(ctx, ids)
 	return res, nil
 }
 
