@@ -8,7 +8,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -146,11 +145,6 @@ func Of(ctx context.Context) *identityv1.Caller {
 // Now is the one time of the request: the clock of every rule and query in it.
 func Now(ctx context.Context) time.Time {
 	return Of(ctx).GetTime().AsTime()
-}
-
-// HasRole tells whether the caller acts in a role.
-func HasRole(c *identityv1.Caller, role string) bool {
-	return slices.Contains(c.GetRoles(), role)
 }
 
 // Forwarded passes the caller being served on to the next service, unchanged.

@@ -119,15 +119,5 @@ func (s *Service) DescribeCase(ctx context.Context, req *casesv1.DescribeCaseReq
 	if !ok {
 		return &casesv1.CaseFacts{Id: req.GetCaseId(), PublicId: req.GetPublicId(), Risk: biz.NoRisk, GrantState: grantState(f)}, nil
 	}
-	m := &casesv1.CaseFacts{
-		Found: true, Id: f.ID, PublicId: f.PublicID, OwnerOrg: s.Node, Unit: f.Unit, Author: f.Author, SecondReader: f.SecondReader,
-		Status: f.Status, ClosedReason: f.ClosedReason, Audience: f.Audience, Circle: f.Circle, Risk: int32(f.Risk),
-		ReleasedBy: f.ReleasedBy, ReleaseRevision: uint32(f.ReleaseRevision), BasisRevision: uint32(f.BasisRevision),
-		Revision: uint32(f.Revision), Invited: f.Invited, Noticed: f.Noticed, GrantState: grantState(f),
-		GrantFrom: fixed(f.GrantFrom), GrantUntil: fixed(f.GrantUntil),
-	}
-	if f.GrantState != nil {
-		m.GrantRevision, m.GrantPurpose, m.GrantCircle = uint32(*f.GrantRevision), *f.GrantPurpose, *f.GrantCircle
-	}
-	return m, nil
+	return s.describe(f), nil
 }

@@ -51,23 +51,24 @@ func New(s Service) *Service {
 
 const kind = "case"
 
-// resource is what the policy knows of a case. A fact that is not known is left out.
+// resource is what the policy knows of a case.
 func (s *Service) resource(f data.Facts) authz.Resource {
-	r := authz.Resource{
-		"kind": kind, "id": f.ID, "owner_org": s.Node, "unit": f.Unit, "author": f.Author, "status": f.Status,
-		"closed_reason": f.ClosedReason, "audience": f.Audience, "risk": int32(f.Risk), "revision": f.Revision,
-		"basis_revision": f.BasisRevision, "release_revision": f.ReleaseRevision, "invited": f.Invited, "noticed": f.Noticed,
-		"grant_state": grantState(f), "grant_from": fixed(f.GrantFrom), "grant_until": fixed(f.GrantUntil),
-	}
-	for name, v := range map[string]string{"second_reader": f.SecondReader, "circle": f.Circle, "released_by": f.ReleasedBy} {
-		if v != "" {
-			r[name] = v
-		}
+	return authz.CaseResource(f.ID, s.describe(f))
+}
+
+// describe gives the facts of a case, for rules here and in the node's other services.
+func (s *Service) describe(f data.Facts) *casesv1.CaseFacts {
+	m := &casesv1.CaseFacts{
+		Found: true, Id: f.ID, PublicId: f.PublicID, OwnerOrg: s.Node, Unit: f.Unit, Author: f.Author, SecondReader: f.SecondReader,
+		Status: f.Status, ClosedReason: f.ClosedReason, Audience: f.Audience, Circle: f.Circle, Risk: int32(f.Risk),
+		ReleasedBy: f.ReleasedBy, ReleaseRevision: uint32(f.ReleaseRevision), BasisRevision: uint32(f.BasisRevision),
+		Revision: uint32(f.Revision), Invited: f.Invited, Noticed: f.Noticed, GrantState: grantState(f),
+		GrantFrom: fixed(f.GrantFrom), GrantUntil: fixed(f.GrantUntil),
 	}
 	if f.GrantState != nil {
-		r["grant_revision"], r["grant_purpose"], r["grant_circle"] = *f.GrantRevision, *f.GrantPurpose, *f.GrantCircle
+		m.GrantRevision, m.GrantPurpose, m.GrantCircle = uint32(*f.GrantRevision), *f.GrantPurpose, *f.GrantCircle
 	}
-	return r
+	return m
 }
 
 func grantState(f data.Facts) string {
